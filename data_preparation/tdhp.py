@@ -20,6 +20,7 @@ from data_preparation.common.sampling import AdaptivePoseSampler
 from data_preparation.common.workbench import Workbench
 from data_preparation.tdhp_files import CROP_OPTIONS, MASK_THRESHOLD, View, person_box
 from metrabs.data.examples import Example, Pose3DExample
+from metrabs.evaluation.protocols.mpi_inf_3dhp import scene_of
 from metrabs.geometry.camera import Camera
 
 _SOURCE_INDICES = [7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 3, 6, 4]
@@ -114,7 +115,7 @@ class MpiInf3dhp(Converter):
                 image_path=f"{self.FOLDER}/{key}", world_coords=joints_mm,
                 univ_coords=camera.camera_to_world(frame.universal_mm),
                 bbox=person_box(joints_mm, camera, bench.detect(key)), camera=camera,
-                activity_name=frame.activity, scene_name=tdhp_testset.scene_of(sequence.number),
+                activity_name=frame.activity, scene_name=scene_of(sequence.number),
             )
 
 

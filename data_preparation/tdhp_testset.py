@@ -8,11 +8,10 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from data_preparation.common.readers import open_hdf5, reading
+from metrabs.evaluation.protocols.mpi_inf_3dhp import ACTIVITIES
 from metrabs.geometry.camera import Camera
 
-_ACTIVITIES = ("Stand/Walk", "Exercise", "Sit on Chair", "Reach/Crouch", "On Floor", "Sports",
-               "Misc.")
-_SCENES = ("green-screen", "no-green-screen", "outdoor")
+_ACTIVITY_OF_CODE = dict(enumerate(ACTIVITIES, start=1))
 _PELVIS_LAST = [*range(14), 15, 16, 14]
 
 
@@ -45,14 +44,9 @@ def read_test_frames(path: pathlib.Path) -> list[TestFrame]:
                              for poses in (joints, universal))
         return [
             TestFrame(int(i) + 1, joints[i], universal[i],
-                      _ACTIVITIES[int(activities.flat[i]) - 1])
+                      _ACTIVITY_OF_CODE[int(activities.flat[i])])
             for i in np.flatnonzero(is_valid)
         ]
-
-
-def scene_of(sequence: int) -> str:
-    """Returns where a test sequence (from 1) was filmed."""
-    return _SCENES[(sequence - 1) // 2]
 
 
 def camera_of(sequence: int) -> Camera:
