@@ -30,33 +30,33 @@ def define_flags(values: flags.FlagValues) -> None:
     """Declares the flags of this command; not at import, where they might meet another's."""
     defaults = AcaeConfig()
 
-    def define(kind: Callable[..., object], name: str, default: object, text: str) -> None:
+    def _define(kind: Callable[..., object], name: str, default: object, text: str) -> None:
         kind(name, default, text, flag_values=values)
 
     multi, text, integer = flags.DEFINE_multi_string, flags.DEFINE_string, flags.DEFINE_integer
-    define(multi, "pred_path", [], "predictions (.npz or .h5 with coords3d_pred_cam and "
-           "joint_names); may be repeated")
-    define(multi, "test_pred_path", [], "predictions for testing; default: random poses of "
-           "--pred_path")
-    define(text, "output_path", None, "weights file to write (.npz)")
-    define(text, "checkpoint_dir", None, "folder for the state of the training, to continue after "
-           "a stop")
-    define(integer, "num_latents_sided", defaults.num_latents_sided,
-           "left and right latent keypoints together")
-    define(integer, "num_latents_central", defaults.num_latents_central,
-           "latent keypoints without a side")
-    define(flags.DEFINE_float, "regul_lambda", defaults.regul_lambda,
-           "weight of the sparsity of the weights")
-    define(flags.DEFINE_bool, "chiral", defaults.chiral, "share weights between left and right")
-    define(flags.DEFINE_bool, "projected", defaults.projected,
-           "compare projections instead of 3D coordinates")
-    define(integer, "batch_size", defaults.batch_size, "poses per step")
-    define(integer, "num_epochs", defaults.num_epochs, "passes over the poses")
-    define(integer, "num_steps", None, "steps, in place of --num_epochs; the learning rate is "
-           "then lowered after each third of the run")
-    define(integer, "seed", defaults.seed, "seed of every random choice")
-    define(flags.DEFINE_float, "zero_below", 0.0, "set smaller weights to zero at the end; 0 "
-           "keeps all")
+    _define(multi, "pred_path", [], "predictions (.npz or .h5 with coords3d_pred_cam and "
+            "joint_names); may be repeated")
+    _define(multi, "test_pred_path", [], "predictions for testing; default: random poses of "
+            "--pred_path")
+    _define(text, "output_path", None, "weights file to write (.npz)")
+    _define(text, "checkpoint_dir", None, "folder for the state of the training, to continue "
+            "after a stop")
+    _define(integer, "num_latents_sided", defaults.num_latents_sided,
+            "left and right latent keypoints together")
+    _define(integer, "num_latents_central", defaults.num_latents_central,
+            "latent keypoints without a side")
+    _define(flags.DEFINE_float, "regul_lambda", defaults.regul_lambda,
+            "weight of the sparsity of the weights")
+    _define(flags.DEFINE_bool, "chiral", defaults.chiral, "share weights between left and right")
+    _define(flags.DEFINE_bool, "projected", defaults.projected,
+            "compare projections instead of 3D coordinates")
+    _define(integer, "batch_size", defaults.batch_size, "poses per step")
+    _define(integer, "num_epochs", defaults.num_epochs, "passes over the poses")
+    _define(integer, "num_steps", None, "steps, in place of --num_epochs; the learning rate is "
+            "then lowered after each third of the run")
+    _define(integer, "seed", defaults.seed, "seed of every random choice")
+    _define(flags.DEFINE_float, "zero_below", 0.0, "set smaller weights to zero at the end; 0 "
+            "keeps all")
 
 
 def train(values: flags.FlagValues, words: Sequence[str] = ()) -> None:

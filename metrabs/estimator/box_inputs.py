@@ -94,10 +94,10 @@ def keep_best_boxes(boxes: tf.RaggedTensor, max_detections: Any) -> tf.RaggedTen
         max_detections: int32.
     """
 
-    def reduced() -> tf.RaggedTensor:
+    def _reduced() -> tf.RaggedTensor:
         scores = boxes.with_values(boxes.values[:, 4]).to_tensor(default_value=-np.inf)
         order = tf.argsort(scores, direction="DESCENDING", stable=True)
         lengths = tf.minimum(boxes.row_lengths(), tf.cast(max_detections, tf.int64))
         return tf.gather(boxes, tf.RaggedTensor.from_tensor(order, lengths), batch_dims=1)
 
-    return tf.cond(max_detections > -1, reduced, lambda: boxes)
+    return tf.cond(max_detections > -1, _reduced, lambda: boxes)

@@ -32,12 +32,12 @@ def concat_over_chunks(
         tf.float32, size=num_chunks, infer_shape=False, element_shape=[None, *item_shape]
     )
 
-    def write_chunk(i: tf.Tensor, results: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+    def _write_chunk(i: tf.Tensor, results: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         start = i * chunk_size
         rows = function(start, tf.minimum(start + chunk_size, num_items))
         return i + 1, results.write(i, rows)
 
     _, results = tf.while_loop(
-        lambda i, _: i < num_chunks, write_chunk, [tf.constant(0), results], parallel_iterations=1
+        lambda i, _: i < num_chunks, _write_chunk, [tf.constant(0), results], parallel_iterations=1
     )
     return results.concat()

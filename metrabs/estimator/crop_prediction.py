@@ -92,7 +92,7 @@ def predict_poses(
     pyramid = build_pyramid(decode_gamma(images))
     box_inputs = box_inputs._replace(intrinsics=shift_origin(box_inputs.intrinsics, origin_xy))
 
-    def predict_range(start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def _predict_range(start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         poses = _predict_chunk(
             predict_crops,
             pyramid,
@@ -107,7 +107,7 @@ def predict_poses(
 
     boxes_at_once = internal_batch_size // num_aug
     boxes_at_once = tf.where(boxes_at_once > 0, boxes_at_once, tf.maximum(num_boxes, 1))
-    poses = concat_over_chunks(predict_range, num_boxes, boxes_at_once, [num_joints, 3])
+    poses = concat_over_chunks(_predict_range, num_boxes, boxes_at_once, [num_joints, 3])
     poses = tf.reshape(poses, [num_boxes, num_aug, num_joints, 3])
     return tf.where(box_cameras.is_valid[:, tf.newaxis, tf.newaxis, tf.newaxis], poses, np.nan)
 

@@ -153,7 +153,7 @@ def select_poses_to_keep(
     is_valid = has_good_bones & views_agree(poses) & pose_fills_box(mean_poses2d, boxes.values)
     starts, stops = boxes.row_starts(), boxes.row_limits()
 
-    def select_in_image(image_id: tf.Tensor) -> tf.Tensor:
+    def _select_in_image(image_id: tf.Tensor) -> tf.Tensor:
         start, stop = starts[image_id], stops[image_id]
         kept = select_distinct_poses(
             mean_poses[start:stop], boxes.values[start:stop, 4], is_valid[start:stop]
@@ -161,7 +161,7 @@ def select_poses_to_keep(
         return tf.cast(start, tf.int32) + kept
 
     return tf.map_fn(
-        select_in_image,
+        _select_in_image,
         tf.range(boxes.nrows()),
         fn_output_signature=tf.RaggedTensorSpec([None], tf.int32, ragged_rank=0),
     )

@@ -121,7 +121,7 @@ def extract_crops(
     big_side = side * factor
     projections = matrix_product(inverse_projections, corner_aligned_scaling(1 / factor_float))
 
-    def warp_and_average(start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def _warp_and_average(start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         crops = warp_images(
             pyramid,
             image_ids[start:stop],
@@ -138,7 +138,7 @@ def extract_crops(
     num_crops = tf.shape(projections)[0]
     # The side is known only when the graph runs; concatenation needs static shapes.
     rows = concat_over_chunks(
-        lambda start, stop: tf.reshape(warp_and_average(start, stop), [-1, 3]),
+        lambda start, stop: tf.reshape(_warp_and_average(start, stop), [-1, 3]),
         num_crops,
         crops_at_once,
         [3],

@@ -99,6 +99,7 @@ def _predictor(model: CropModel, networks: list[Any]) -> Any:
         autograph=False,
     )
     def predict_multi_float32(image: tf.Tensor, intrinsic_matrix: tf.Tensor) -> tf.Tensor:
+        """Maps float32 crops `[n, S, S, 3]` and their intrinsics to poses, see `CropModel`."""
         if len(networks) == 1:
             coords2d, coords3d_rel = networks[0](image)
         else:
@@ -120,6 +121,7 @@ def taking_float16_crops(predict_float32: Any) -> Any:
         autograph=False,
     )
     def predict_multi(image: tf.Tensor, intrinsic_matrix: tf.Tensor) -> tf.Tensor:
+        """Does as `predict_multi_float32` for float16 crops."""
         return predict_float32(tf.cast(image, tf.float32), intrinsic_matrix)
 
     return predict_multi
@@ -141,11 +143,11 @@ def _without_advice() -> Iterator[None]:
 def _recording(variables: list[tf.Variable]) -> Iterator[None]:
     """Appends the variables that are created in the block."""
 
-    def create(next_creator: Any, **kwargs: Any) -> tf.Variable:
+    def _create(next_creator: Any, **kwargs: Any) -> tf.Variable:
         variables.append(next_creator(**kwargs))
         return variables[-1]
 
-    with tf.variable_creator_scope(create):
+    with tf.variable_creator_scope(_create):
         yield
 
 

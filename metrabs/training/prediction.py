@@ -139,10 +139,10 @@ def predict(config: Config) -> pathlib.Path:
 
 def _predict_with_mirroring(model: CropModel) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     @tf.function(reduce_retracing=True)
-    def predict_batch(image: tf.Tensor, intrinsics: tf.Tensor) -> tf.Tensor:
+    def _predict_batch(image: tf.Tensor, intrinsics: tf.Tensor) -> tf.Tensor:
         return predict_with_mirroring(model, image, intrinsics)[0]
 
-    return predict_batch
+    return _predict_batch
 
 
 def _output_joint_indices(joint_info: JointInfo, skeleton: Optional[str]) -> list[int]:

@@ -65,6 +65,7 @@ class _Datasets:
 
     @property
     def names2d(self) -> Sequence[str]:
+        """Names of the 2D dataset's joints; none without 2D data."""
         return self.labeled2d.joint_info.names if self.labeled2d is not None else ()
 
 

@@ -27,6 +27,7 @@ class _Linear(NamedTuple):
     offset: float = 0.0
 
     def then(self, effect: ColorEffect) -> _Linear:
+        """Returns this map followed by an effect of brightness or contrast."""
         if effect.name == "brightness":
             return _Linear(self.factor, self.offset + effect.amount)
         return _Linear(self.factor * effect.amount, (self.offset - 0.5) * effect.amount + 0.5)

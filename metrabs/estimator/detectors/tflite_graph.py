@@ -160,12 +160,12 @@ def _read_convolution(operator: Any, inputs: list[int], constants: Arrays) -> _O
     strides = [options.StrideH(), options.StrideW()]
     padding = _PADDINGS[options.Padding()]
 
-    def run(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    def _run(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
         return activate(tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides, padding), bias))
 
     _, kernel_id, bias_id = inputs
     kernel = constants[kernel_id].transpose(1, 2, 3, 0)  # stored as output, height, width, input
-    return _Operation(inputs, run, {kernel_id: kernel, bias_id: constants[bias_id]})
+    return _Operation(inputs, _run, {kernel_id: kernel, bias_id: constants[bias_id]})
 
 
 def _read_depthwise(operator: Any, inputs: list[int], constants: Arrays) -> _Operation:
@@ -174,7 +174,7 @@ def _read_depthwise(operator: Any, inputs: list[int], constants: Arrays) -> _Ope
     strides = [1, options.StrideH(), options.StrideW(), 1]
     padding = _PADDINGS[options.Padding()]
 
-    def run(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    def _run(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
         convolved = tf.nn.depthwise_conv2d(x, kernel, strides, padding)
         return activate(tf.nn.bias_add(convolved, bias))
 
@@ -182,7 +182,7 @@ def _read_depthwise(operator: Any, inputs: list[int], constants: Arrays) -> _Ope
     stored = constants[kernel_id]  # 1, height, width, channels * multiplier
     multiplier = options.DepthMultiplier()
     kernel = stored.reshape(*stored.shape[1:3], stored.shape[3] // multiplier, multiplier)
-    return _Operation(inputs, run, {kernel_id: kernel, bias_id: constants[bias_id]})
+    return _Operation(inputs, _run, {kernel_id: kernel, bias_id: constants[bias_id]})
 
 
 def _read_pooling(operator: Any, inputs: list[int], constants: Arrays) -> _Operation:
@@ -203,7 +203,7 @@ def _read_resizing(operator: Any, inputs: list[int], constants: Arrays) -> _Oper
     options = _options(operator, tflite.ResizeNearestNeighborOptions)
     size = constants[inputs[1]]
 
-    def run(x: tf.Tensor) -> tf.Tensor:
+    def _run(x: tf.Tensor) -> tf.Tensor:
         return tf.raw_ops.ResizeNearestNeighbor(
             images=x,
             size=size,
@@ -211,7 +211,7 @@ def _read_resizing(operator: Any, inputs: list[int], constants: Arrays) -> _Oper
             half_pixel_centers=options.HalfPixelCenters(),
         )
 
-    return _Operation(inputs[:1], run)
+    return _Operation(inputs[:1], _run)
 
 
 def _read_reshaping(operator: Any, inputs: list[int], constants: Arrays) -> _Operation:
