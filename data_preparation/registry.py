@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable
 
 from data_preparation.common.converter import Converter
-from metrabs.errors import unknown_name_error
+from data_preparation.common.importing import imported_from_table
 
 # Add a line here for a new dataset; its module is imported only when it is asked for.
 _CONVERTERS = {
@@ -33,7 +32,4 @@ def load_converter(name: str) -> type[Converter]:
     Raises:
         UserError: there is none of that name.
     """
-    if name not in _CONVERTERS:
-        raise unknown_name_error("dataset", name, _CONVERTERS)
-    module, _, class_name = _CONVERTERS[name].partition(":")
-    return getattr(importlib.import_module(module), class_name)
+    return imported_from_table("dataset", name, _CONVERTERS)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-
 from data_preparation.benchmarks.benchmark import Benchmark
-from metrabs.errors import unknown_name_error
+from data_preparation.common.importing import imported_from_table
 
 # Add a line here for a new benchmark.
 BENCHMARKS = {
@@ -22,7 +20,4 @@ def load_benchmark(name: str) -> type[Benchmark]:
     Raises:
         UserError: there is none of that name.
     """
-    if name not in BENCHMARKS:
-        raise unknown_name_error("benchmark", name, BENCHMARKS)
-    module, _, class_name = BENCHMARKS[name].partition(":")
-    return getattr(importlib.import_module(module), class_name)
+    return imported_from_table("benchmark", name, BENCHMARKS)

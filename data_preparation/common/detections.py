@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import multiprocessing
 import os
 import pathlib
@@ -22,6 +21,7 @@ from typing import Any, Optional, Protocol, Union
 
 import numpy as np
 
+from data_preparation.common.importing import imported
 from data_preparation.common.readers import read_pickle
 from metrabs.errors import UserError
 
@@ -151,21 +151,6 @@ def as_boxes(value: Any, where: str) -> np.ndarray:
     return found[:, :5]
 
 
-def imported_function(name: str) -> Callable[..., Any]:
-    """Returns the function that 'package.module:function' names.
-
-    Raises:
-        UserError: there is none.
-    """
-    module, _, function = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UserError(
-            f"'{name}' cannot be imported ({error}); expected package.module:function."
-        ) from error
-
-
 def import_tensorflow() -> Any:
     """Imports TensorFlow, which only networks need; in a worker process it is made modest.
 
@@ -189,7 +174,7 @@ def _read_video_detections(path: str) -> Any:
 
 def _load_detector(name: str) -> Detector:
     if ":" in name and not os.path.exists(name):
-        return imported_function(name)
+        return imported(name)
     tf = import_tensorflow()
     if name == "efficientdet":
         from metrabs.estimator.detectors.efficientdet import build_person_detector

@@ -22,7 +22,8 @@ from typing import Any, Optional
 
 import numpy as np
 
-from data_preparation.common.detections import import_tensorflow, imported_function
+from data_preparation.common.detections import import_tensorflow
+from data_preparation.common.importing import imported
 from data_preparation.common.readers import read_pickle
 from metrabs.errors import UserError
 
@@ -68,7 +69,7 @@ def loaded_segmenter(name: str) -> Segmenter:
         UserError: it cannot be loaded.
     """
     if ":" in name and not os.path.exists(name):
-        return imported_function(name)
+        return imported(name)
     if not os.path.isdir(name):
         raise UserError(
             f"Unknown segmenter '{name}'. Give the folder of a SavedModel, or "
