@@ -68,14 +68,11 @@ def _define_flags(values: flags.FlagValues, benchmark: type[Benchmark]) -> None:
     ):
         flags.DEFINE_string(name, "", text, flag_values=values)
     flags.DEFINE_integer("batch_size", 64, "images at a time", lower_bound=1, flag_values=values)
-    _define_fields(values, benchmark.OPTIONS, "of the model's call; see its documentation")
+    for field in dataclasses.fields(PredictionOptions):
+        _define_field(values, field.name, getattr(benchmark.OPTIONS, field.name),
+                      "of the model's call; see its documentation")
     for field in dataclasses.fields(benchmark):
         _define_field(values, field.name, field.default, field.metadata["help"])
-
-
-def _define_fields(values: flags.FlagValues, options: PredictionOptions, text: str) -> None:
-    for field in dataclasses.fields(options):
-        _define_field(values, field.name, getattr(options, field.name), text)
 
 
 def _define_field(values: flags.FlagValues, name: str, default: object, text: str) -> None:

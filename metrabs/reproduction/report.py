@@ -6,11 +6,11 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from metrabs.acae.weights_file import load_affine_weights
 from metrabs.data.catalog import resolve_image_path
+from metrabs.data.images import read_image
 from metrabs.reproduction.recipe import MODELS
 from metrabs.skeletons import tables
 from metrabs.skeletons.tables import Skeleton
@@ -66,7 +66,7 @@ def _draw_pictures(use_folder: pathlib.Path, folder: pathlib.Path) -> None:
             views = [PoseView(title, poses[f"{number}/{s}/poses3d"][is_large], skeletons[s])
                      for s, title in _FORMATS.items()]
             figure = pose_figure(
-                cv2.imread(str(picture))[..., ::-1], views,
+                read_image(str(picture)), views,
                 poses[f"{number}/smpl_24/poses2d"][is_large], boxes_ltwh_px=boxes,
             )
             save_figure(figure, folder / f"picture_{picture.stem}.png")
@@ -81,7 +81,7 @@ def _draw_test_examples(
     skeleton = tables.export_skeletons(first["joint_names"].tolist())["smpl_24"]
     positions = np.linspace(0, len(first["image_path"]) - 1, num_examples + 2)
     for i in positions[1:-1].astype(int):
-        image = cv2.imread(resolve_image_path(str(first["image_path"][i])))[..., ::-1]
+        image = read_image(resolve_image_path(str(first["image_path"][i])))
         poses = {"truth": first["coords3d_true_cam"], **{
             MODELS[name].title: of_model["coords3d_pred_cam"]
             for name, of_model in predictions.items()}}

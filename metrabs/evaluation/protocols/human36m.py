@@ -16,8 +16,7 @@ ACTIVITIES = (
 )  # fmt: skip
 FRAME_STEP = 64
 ROOT_JOINT = 0
-# Where the 17 joints are among the 32 of the raw data, and among the 25 of our skeleton h36m_25.
-RAW_POSITIONS = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
+# Where the 17 joints are among the 25 of our skeleton h36m_25.
 POSITIONS_AMONG_25 = (24, 0, 1, 2, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 19, 20, 21)
 
 
