@@ -15,7 +15,7 @@ import numpy as np
 
 from data_preparation.common.converter import Converter, Download
 from data_preparation.common.crop_geometry import CropOptions
-from data_preparation.common.matching import assign, joint_box
+from data_preparation.common.matching import assign_boxes, joint_box
 from data_preparation.common.readers import read_mat, reading
 from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose2DExample
@@ -80,7 +80,7 @@ class Mpii(Converter):
             found = bench.detect(key)
             found = found[found[:, 4] > _MIN_CONFIDENCE]
             boxes = np.array([joint_box(joints, _BOX_FACTOR) for joints in image.people_px])
-            pairs = assign(boxes, found)
+            pairs = assign_boxes(boxes, found)
             for _ in range(len(boxes) - len(pairs)):
                 bench.skip("no detection of an annotated person", key)
             for person, detection in pairs:

@@ -19,7 +19,7 @@ from data_preparation import muco_composites, tdhp_files
 from data_preparation.common.converter import Converter, Download, option
 from data_preparation.common.crop_geometry import rollable_square
 from data_preparation.common.crop_images import write_jpeg
-from data_preparation.common.matching import assign
+from data_preparation.common.matching import assign_boxes
 from data_preparation.common.workbench import Workbench
 from data_preparation.muco_sources import Source, extract, read_extracted, read_source
 from data_preparation.tdhp_files import View
@@ -141,7 +141,7 @@ def _final_boxes(
     detections = detections[detections[:, 4] > _MIN_CONFIDENCE]
     given = np.array([visible_boxes[i] for i in candidates])
     final: list[Optional[np.ndarray]] = [None] * len(visible_boxes)
-    for p, d in assign(given, detections):
+    for p, d in assign_boxes(given, detections):
         box = detections[d, :4]
         if boxes.area(box) < _MAX_AREA_RATIO * boxes.area(given[p]):
             final[candidates[p]] = box

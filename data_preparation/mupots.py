@@ -16,7 +16,7 @@ import numpy as np
 
 from data_preparation import mupots_files
 from data_preparation.common.converter import Converter, Download, option
-from data_preparation.common.matching import assign, joint_box
+from data_preparation.common.matching import assign_boxes, joint_box
 from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose3DExample
 from metrabs.geometry.camera import Camera
@@ -69,7 +69,7 @@ class MuPoTS(Converter):
                 scene_name=sequence)
             yield from _detected(detections, common)
             chosen = [person for person in people if person.is_valid or self.include_invalid]
-            pairs = assign(_boxes(chosen, camera), detections)
+            pairs = assign_boxes(_boxes(chosen, camera), detections)
             for _ in range(len(chosen) - len(pairs)):
                 bench.skip("no detection of an annotated person", key)
             for p, d in pairs:

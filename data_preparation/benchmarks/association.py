@@ -1,4 +1,4 @@
-"""3DPW: which predicted person is which annotated one, frame by frame.
+"""3DPW: how well predicted people fit annotated ones, frame by frame.
 
 Either by the given 2D poses of the annotated people, or, as published, by masks of tracked people,
 which use no annotation.
@@ -11,7 +11,6 @@ from typing import Optional
 
 import cv2
 import numpy as np
-import scipy.optimize
 
 # lsho, rsho, lelb, relb, lhip, rhip, lkne, rkne among SMPL's 24 joints (pelvis first) and among
 # the 18 of the given 2D poses.
@@ -21,19 +20,6 @@ _LEFT_HIP, _RIGHT_HIP, _LEFT_SHOULDER, _RIGHT_SHOULDER = 1, 2, 16, 17
 _MIN_CONFIDENCE = 0.2
 _MIN_JOINTS = 5
 _LINE_THICKNESS_PX = 8
-
-
-def assign(scores: np.ndarray) -> list[tuple[int, int]]:
-    """Finds the assignment with the largest sum of scores.
-
-    Args:
-        scores: `[annotated people, predicted people]`; NaN counts as 0.
-
-    Returns:
-        Pairs (annotated, predicted); with fewer predictions some annotated people have none.
-    """
-    rows, columns = scipy.optimize.linear_sum_assignment(np.nan_to_num(scores), maximize=True)
-    return list(zip(rows.tolist(), columns.tolist()))
 
 
 def scores_by_joints(

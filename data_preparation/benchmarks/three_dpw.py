@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Optional
 import cv2
 import numpy as np
 
-from data_preparation.benchmarks.association import assign, scores_by_joints, scores_by_masks
+from data_preparation.benchmarks.association import scores_by_joints, scores_by_masks
 from data_preparation.benchmarks.benchmark import (
     Benchmark,
     Frame,
@@ -20,6 +20,7 @@ from data_preparation.benchmarks.benchmark import (
     Predictions,
 )
 from data_preparation.common.converter import option
+from data_preparation.common.matching import assign
 from data_preparation.common.readers import read_pickle, reading
 from data_preparation.tdpw import read_sequence
 from metrabs.data.masks import decode_mask

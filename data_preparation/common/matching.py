@@ -33,7 +33,21 @@ def hull_with_best_detection(
     return hull if boxes.iou(hull, box) > min_iou else box
 
 
-def assign(
+def assign(scores: np.ndarray) -> list[tuple[int, int]]:
+    """Assigns rows and columns one to one, so that the sum of scores is the largest.
+
+    Args:
+        scores: [p, n]; NaN counts as 0.
+
+    Returns:
+        Pairs (row, column), by row. There are as many as there are rows or columns, whichever are
+        fewer.
+    """
+    rows, columns = scipy.optimize.linear_sum_assignment(np.nan_to_num(scores), maximize=True)
+    return list(zip(rows.tolist(), columns.tolist()))
+
+
+def assign_boxes(
     people_boxes: np.ndarray, detections: np.ndarray, min_iou: float = 0.1
 ) -> list[tuple[int, int]]:
     """Assigns detections to people one to one, so that the sum of overlaps is the largest.
@@ -47,8 +61,7 @@ def assign(
         Pairs (index of the person, index of the detection), by person.
     """
     overlaps = pairwise_iou(people_boxes, detections)
-    people, detected = scipy.optimize.linear_sum_assignment(-overlaps)
-    return [(int(p), int(d)) for p, d in zip(people, detected) if overlaps[p, d] > min_iou]
+    return [pair for pair in assign(overlaps) if overlaps[pair] > min_iou]
 
 
 def pairwise_iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:

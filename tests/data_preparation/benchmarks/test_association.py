@@ -21,19 +21,6 @@ def _given_px(pose_px: np.ndarray, confidence: float = 1.0) -> np.ndarray:
     return given
 
 
-def test_the_best_sum_of_scores_wins_over_the_best_single_score():
-    assert association.assign(np.array([[0.9, 0.8], [0.8, 0.1]])) == [(0, 1), (1, 0)]
-
-
-def test_undefined_scores_count_as_nothing():
-    assert association.assign(np.array([[np.nan, 0.5], [0.4, np.nan]])) == [(0, 1), (1, 0)]
-
-
-def test_with_fewer_predictions_somebody_has_none():
-    assert association.assign(np.array([[0.1], [0.7]])) == [(1, 0)]
-    assert association.assign(np.zeros([2, 0])) == []
-
-
 def test_people_match_their_own_given_joints():
     poses = np.stack([_pose_px(50), _pose_px(120)])
     given = np.stack([_given_px(pose) for pose in poses[::-1]])

@@ -5,6 +5,7 @@ import pytest
 
 from data_preparation.common.matching import (
     assign,
+    assign_boxes,
     hull_with_best_detection,
     joint_box,
     pairwise_iou,
@@ -36,18 +37,32 @@ def test_the_hull_must_overlap_by_more_than_the_limit():
     assert hull_with_best_detection(BOX, twice_as_high, min_iou=0.49)[3] == 80
 
 
+def test_the_best_sum_of_scores_wins_over_the_best_single_score():
+    assert assign(np.array([[0.9, 0.8], [0.8, 0.1]])) == [(0, 1), (1, 0)]
+
+
+def test_undefined_scores_count_as_nothing():
+    assert assign(np.array([[np.nan, 0.5], [0.4, np.nan]])) == [(0, 1), (1, 0)]
+
+
+def test_with_fewer_predictions_somebody_has_none():
+    assert assign(np.array([[0.1], [0.7]])) == [(1, 0)]
+    assert assign(np.zeros([2, 0])) == []
+
+
 def test_assignment_maximises_the_sum_of_overlaps():
     people = np.array([[0, 0, 10, 10], [4, 0, 10, 10]], float)
     # The first detection fits both people best, but the second one fits person 1 only.
     detections = np.array([[3, 0, 10, 10, 0.9], [6, 0, 10, 10, 0.8]])
-    assert assign(people, detections) == [(0, 0), (1, 1)]
+    assert assign_boxes(people, detections) == [(0, 0), (1, 1)]
 
 
 def test_pairs_that_hardly_overlap_are_dropped():
     people = np.array([[0, 0, 10, 10], [100, 0, 10, 10]], float)
     detections = np.array([[9.5, 0, 10, 10, 0.9], [101, 0, 10, 10, 0.8]])
-    assert assign(people, detections) == [(1, 1)]
-    assert assign(people, np.zeros((0, 5))) == [] == assign(np.zeros((0, 4)), detections)
+    assert assign_boxes(people, detections) == [(1, 1)]
+    assert assign_boxes(people, np.zeros((0, 5))) == []
+    assert assign_boxes(np.zeros((0, 4)), detections) == []
 
 
 def test_overlaps_of_all_pairs():
