@@ -13,8 +13,10 @@ from typing import ClassVar, Optional
 
 import numpy as np
 
+from data_preparation.common.readers import reading
 from metrabs.errors import UserError
 from metrabs.evaluation.numbers import NumberGroup
+from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
 
 
@@ -110,8 +112,6 @@ class Benchmark(abc.ABC):
         path: pathlib.Path,
     ) -> None:
         """Writes the predictions of all sequences in the form of the release: one .npz file."""
-        from metrabs.files import atomic_path
-
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(
                 file,
@@ -129,8 +129,6 @@ def read_sorted_predictions(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
     Raises:
         UserError: it is missing or not such a file.
     """
-    from data_preparation.common.readers import reading
-
     with reading(path, "a prediction file with image_path and coords3d_pred_world"):
         with np.load(path) as file:
             image_paths = file["image_path"].astype(str)
