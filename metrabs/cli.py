@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -34,16 +35,19 @@ EXIT_OUT_OF_MEMORY = 42
 EXIT_WORKER_LOST = 75
 EXIT_SIGNAL_BASE = 128
 
+_DEFAULT_DATA_ROOT = "metrabs_data"  # in the working folder
 _ALIASES = {"dataset": "dataset3d"}
 # Names in which hyphens count as underscores, as long as they are not paths.
 _DATASET_NAMES = ("dataset3d", "dataset2d", "model_joints", "output_joints", "bone_length_dataset")
+_logger = logging.getLogger(__name__)
 _USAGE = """Trains, predicts with and exports crop models. Examples:
   python main.py --train --dataset=huge8 --dataset2d=huge2d_common --training_steps=400000 \\
       --logdir=separate
   python main.py --predict --logdir=separate --dataset=h36m
   python main.py --export_file=model --logdir=separate
 Predicting and exporting take the settings of the checkpoint for whatever is not given.
-Paths are relative to $DATA_ROOT/experiments. --flagfile=FILE reads flags from a file."""
+Paths are relative to $DATA_ROOT/experiments; without DATA_ROOT, all data are in metrabs_data in
+the working folder. --flagfile=FILE reads flags from a file."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -116,10 +120,10 @@ def _run_tasks(values: flags.FlagValues) -> int:
         )
     if settings.get("dataset3d") in BUILTIN_3D:
         settings.setdefault("dataset2d", BUILTIN_2D)
+    _choose_data_root()
     offer_builtin_datasets(settings.get("workers"))
     # TensorFlow takes seconds to load; wrong flags are reported without it.
     import tensorflow as tf
-
 
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -140,6 +144,13 @@ def _run_tasks(values: flags.FlagValues) -> int:
             "use a smaller --batch_size.", EXIT_OUT_OF_MEMORY,
         )
     return 0
+
+
+def _choose_data_root() -> None:
+    """Sets DATA_ROOT where the user has not, so that a newcomer need not know of it."""
+    if not os.environ.get("DATA_ROOT"):
+        os.environ["DATA_ROOT"] = os.path.abspath(_DEFAULT_DATA_ROOT)
+        _logger.info("DATA_ROOT is not set: data and runs are in '%s'.", os.environ["DATA_ROOT"])
 
 
 def _train(settings: dict[str, Any]) -> None:

@@ -115,9 +115,23 @@ def test_unusable_cache_and_unknown_backbone_are_one_line(
     assert not (tmp_path / "run").exists()
 
 
+def test_without_data_root_all_data_are_in_a_folder_of_the_working_folder(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATA_ROOT", "")  # restored afterwards
+    monkeypatch.chdir(tmp_path)
+    assert main(["--export_file=model", "--logdir=run"]) == 1
+    error = capsys.readouterr().err
+    assert f"data and runs are in '{tmp_path}/metrabs_data'" in error
+    assert f"{tmp_path}/metrabs_data/experiments/run" in error
+    assert not list(tmp_path.iterdir())
+
+
 def test_ends_of_training_have_their_exit_codes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("DATA_ROOT", "/nowhere")
+
     def fail_with(error: Exception) -> int:
         def train(config: Any) -> None:
             raise error

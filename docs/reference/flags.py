@@ -23,7 +23,8 @@ This page is made from the settings in the code by `{_COMMAND}`.
 - `--flagfile=FILE` reads flags from a file, one a line, as on the command line; lines that
   start with `#` are comments, and a file may name further ones. `--file=FILE` reads them written
   without the leading dashes. What comes later wins.
-- Relative paths of runs start at `$DATA_ROOT/experiments`.
+- Relative paths of runs start at `$DATA_ROOT/experiments`. Where the environment variable
+  DATA_ROOT is not set, it is the folder `metrabs_data` in the working folder.
 - `--predict` and `--export_file` take the settings of the checkpoint for whatever is not given.
 
 ## Tasks
