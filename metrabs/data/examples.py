@@ -6,6 +6,7 @@ a sequence, either a list in memory or a table over a cache file (`metrabs.data.
 
 from __future__ import annotations
 
+import abc
 import bisect
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,7 +114,28 @@ class PoseDataset:
             yield from self.phase(name)
 
 
-class ConcatenatedExamples(Sequence[Example]):
+class ExampleSequence(Sequence[Example]):
+    """A sequence that knows its length and how to give the example at a nonnegative index."""
+
+    @abc.abstractmethod
+    def example_at(self, index: int) -> Example:
+        """Returns the example at an index from 0 to the length less one."""
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[Example, list[Example]]:
+        if isinstance(index, slice):
+            return [self.example_at(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"example {index} of {len(self)}")
+        return self.example_at(int(index) % len(self))
+
+
+class ConcatenatedExamples(ExampleSequence):
     """Several sequences of examples seen as one, without copying them."""
 
     def __init__(self, parts: Sequence[Sequence[Example]]) -> None:
@@ -124,29 +146,10 @@ class ConcatenatedExamples(Sequence[Example]):
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-
-    def __getitem__(self, index: Union[int, slice]) -> Union[Example, list[Example]]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        index = checked_index(index, len(self))
+    def example_at(self, index: int) -> Example:
+        """Returns the example of the part into which an index falls."""
         part = bisect.bisect_right(self._ends, index)
         return self.parts[part][index - (self._ends[part - 1] if part else 0)]
-
-
-def checked_index(index: int, length: int) -> int:
-    """Returns a nonnegative index into a sequence of that length.
-
-    Raises:
-        IndexError: the index is out of range.
-    """
-    if not -length <= index < length:
-        raise IndexError(f"example {index} of {length}")
-    return index % length
 
 
 def dataset_codes(examples: Sequence[Example]) -> tuple[list[str], np.ndarray]:

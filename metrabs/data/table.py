@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Union, overload
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from metrabs.data.buffer_file import ArrayFile
-from metrabs.data.examples import Example, checked_index
+from metrabs.data.examples import Example, ExampleSequence
 from metrabs.data.records import PARTS, decode_example
 from metrabs.data.rows import Rows, rows_from_bytes
 from metrabs.errors import UserError
@@ -33,7 +33,7 @@ class StoredPhase(NamedTuple):
     categories: dict[str, list[str]]
 
 
-class ExampleTable(Sequence[Example]):
+class ExampleTable(ExampleSequence):
     """Stored examples; one is read and built when it is asked for.
 
     Args:
@@ -58,16 +58,12 @@ class ExampleTable(Sequence[Example]):
     def __len__(self) -> int:
         return len(self._stored.records)
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
+    def example_at(self, index: int) -> Example:
+        """Reads and builds an example.
 
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-
-    def __getitem__(self, index: Union[int, slice]) -> Union[Example, list[Example]]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        index = checked_index(int(index), len(self))
+        Raises:
+            UserError: the file is damaged there.
+        """
         try:
             record, blob = self._record_and_blob(index)
             return decode_example(

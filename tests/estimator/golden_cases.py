@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 import numpy as np
@@ -48,10 +48,17 @@ _CASE_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def case_names(golden_file: Arrays) -> list[str]:
-    """Returns the names of the cases in which a function was called."""
+def cases_with_estimators(
+    golden_file: Arrays, common: Arrays
+) -> Iterator[tuple[str, PoseEstimator]]:
+    """Yields the cases in which a function was called, and their models."""
     names = {key.split("/poses3d")[0] for key in golden_file if "/poses3d" in key}
-    return sorted(name for name in names if not name.startswith("reasons"))
+    models: dict[str, PoseEstimator] = {}
+    for case in sorted(name for name in names if not name.startswith("reasons")):
+        kind = _model_kind(case)
+        if kind not in models:
+            models[kind] = _build_estimator(common, case)
+        yield case, models[kind]
 
 
 def run_case(model: PoseEstimator, case: str, golden_file: Arrays, common: Arrays) -> Any:
@@ -90,7 +97,7 @@ def call_arguments(case: str, golden_file: Arrays, common: Arrays) -> dict[str, 
     return arguments
 
 
-def build_estimator(common: Arrays, case: str) -> PoseEstimator:
+def _build_estimator(common: Arrays, case: str) -> PoseEstimator:
     """Builds the model of a case such as 'est_rot360/aug5' or 'det_transform/aug2_sup'."""
     group = case.split("/")[0]
     detector: Optional[tf.Module] = fake_detector(common)
@@ -111,7 +118,7 @@ def build_estimator(common: Arrays, case: str) -> PoseEstimator:
     )
 
 
-def model_kind(case: str) -> str:
+def _model_kind(case: str) -> str:
     """Returns a key that is equal for cases with the same model."""
     return case.split("/")[0].partition("_")[2].replace("expected_max3", "")
 

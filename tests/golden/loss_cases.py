@@ -64,14 +64,19 @@ def steps_of(case: Mapping[str, Any]) -> list[int]:
     return sorted({int(name[len(prefix):-len(suffix)]) for name in names})
 
 
-def expected_losses(case: Mapping[str, Any], step: int) -> dict[str, Any]:
-    """Returns the losses of a case after some steps, by name."""
+def check_losses(
+    losses: Mapping[str, tf.Tensor], case: Mapping[str, Any], step: int, rtol: float
+) -> None:
+    """Compares losses with those of a case after some steps; all of them must be there."""
     prefix = f"step{step}_"
-    return {
+    expected = {
         key[len(prefix):]: value
         for key, value in case.items()
         if key.startswith(f"{prefix}loss")
     }
+    assert set(losses) == set(expected)
+    for name, value in expected.items():
+        assert_close(losses[name], value, rtol=rtol)
 
 
 def check_losses_of_direct_predictions(
@@ -109,10 +114,7 @@ def check_losses_of_direct_predictions(
     assert steps
     for step in steps:
         losses, gradients = function(tf.constant(step, tf.int64))
-        expected = expected_losses(case, step)
-        assert set(losses) == set(expected)
-        for name, value in expected.items():
-            assert_close(losses[name], value, rtol=1e-5)
+        check_losses(losses, case, step, rtol=1e-5)
         for name, gradient in gradients.items():
             if f"step{step}_grad_{name}" in case:
                 assert_close(gradient, case[f"step{step}_grad_{name}"], rtol=1e-4)

@@ -3,24 +3,14 @@ from __future__ import annotations
 import numpy as np
 
 from metrabs.estimator import plausibility
-from tests.estimator.golden_cases import (
-    assert_poses_match,
-    build_estimator,
-    case_names,
-    model_kind,
-    run_case,
-)
+from tests.estimator.golden_cases import assert_poses_match, cases_with_estimators, run_case
 from tests.golden.tolerances import assert_close
 
 
 def test_detected_poses_match_the_release(golden):
     data, common = golden("infer_detect"), golden("infer_common")
-    models = {}
-    for case in case_names(data):
-        kind = model_kind(case)
-        if kind not in models:
-            models[kind] = build_estimator(common, case)
-        result = run_case(models[kind], case, data, common)
+    for case, model in cases_with_estimators(data, common):
+        result = run_case(model, case, data, common)
         if case == "det/aug2_nosup_max3":
             # The order of the release is arbitrary here, ours is by score.
             order = np.argsort(-data[f"{case}/boxes"][:, 4])
