@@ -10,9 +10,8 @@ import json
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
-from typing import Any, Optional
+from typing import Any
 
-import cv2
 import numpy as np
 import tqdm
 
@@ -22,6 +21,7 @@ from data_preparation.benchmarks.benchmark import (
     PredictionOptions,
     Predictions,
 )
+from metrabs.data.images import read_image
 from metrabs.errors import UserError
 from metrabs.files import atomic_path, write_text_atomically
 
@@ -166,13 +166,7 @@ def _read_ahead(
 
 
 def _read(data_root: pathlib.Path, frame: Frame) -> np.ndarray:
-    image: Optional[np.ndarray] = cv2.imread(str(data_root / frame.image_path))
-    if image is None:
-        raise UserError(
-            f"Image '{data_root / frame.image_path}' is missing or damaged. Unpack the dataset "
-            "again; without it the numbers would not be those of the benchmark."
-        )
-    return image[..., ::-1]
+    return read_image(str(data_root / frame.image_path))
 
 
 def _start_parts(folder: pathlib.Path, settings: Any) -> None:

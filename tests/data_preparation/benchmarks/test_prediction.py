@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shutil
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from data_preparation.benchmarks.benchmark import (
     read_sorted_predictions,
 )
 from data_preparation.benchmarks.prediction import predict_benchmark, predict_frames
+from metrabs.data.image_archive import SUFFIX, pack_folder
 from metrabs.errors import UserError
 from tests.data_preparation.benchmarks.oracle import Oracle, write_grey_images
 
@@ -107,8 +109,17 @@ def test_an_unfinished_prediction_of_another_model_is_not_continued(root):
 
 def test_a_missing_image_is_named(root):
     (root / "b" / "1.png").unlink()
-    with pytest.raises(UserError, match="b/1.png' is missing or damaged"):
+    with pytest.raises(UserError, match="b/1.png' does not exist"):
         predict_benchmark(Tiny(), Interrupting(99), "m", root, root / "out.npz", _OPTIONS)
+
+
+def test_images_may_be_packed_into_an_archive(root):
+    frames = [Frame(f"a/{i}.png") for i in range(3)]
+    loose = predict_frames(Oracle(_POSES, _camera()), frames, root, _OPTIONS, 2)
+    pack_folder(root / "a", root / f"a{SUFFIX}")
+    shutil.rmtree(root / "a")
+    packed = predict_frames(Oracle(_POSES, _camera()), frames, root, _OPTIONS, 2)
+    np.testing.assert_array_equal(packed.poses3d_world_mm, loose.poses3d_world_mm)
 
 
 def test_a_file_of_something_else_is_named(root):
