@@ -14,22 +14,14 @@ from metrabs.errors import UserError
 from tests.data_preparation.fakes import coco as fake
 from tests.data_preparation.fakes.toolkit import check_markers
 
+CONVERTER = Coco()
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("coco")  # a folder of that name must not confuse the paths
     fake.make_coco(root)
     return root
-
-
-@pytest.fixture(scope="module")
-def report(root):
-    return prepare(Coco(), Setup(str(root)), root / "cache", num_workers=0)
-
-
-@pytest.fixture
-def dataset(report):
-    return open_cache(report.caches["coco"])
 
 
 def test_people_with_enough_joints_are_kept_and_numbered(dataset):
@@ -90,7 +82,7 @@ def test_broken_images_are_left_out_and_missing_ones_are_named(tmp_path):
     fake.make_coco(tmp_path)
     image = tmp_path / "coco" / "val2014" / "COCO_val2014_000000000003.jpg"
     image.write_bytes(b"broken")
-    report = prepare(Coco(), Setup(str(tmp_path)), tmp_path / "cache", num_workers=0)
+    report = prepare(CONVERTER, Setup(str(tmp_path)), tmp_path / "cache", num_workers=0)
     assert report.num_examples == {"train": 2} and not report.failures
     assert report.tally.entries["skipped", "broken image"].count == 1
     with pytest.raises(UserError, match="val2014.*000000000003.jpg' cannot be decoded"):
@@ -109,4 +101,4 @@ def test_an_annotation_file_without_a_field_is_named(tmp_path):
     del content["annotations"][0]["keypoints"]
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match="person_keypoints_val2014.json' is not .*keypoints"):
-        prepare(Coco(), Setup(str(tmp_path)), tmp_path, num_workers=0)
+        prepare(CONVERTER, Setup(str(tmp_path)), tmp_path, num_workers=0)

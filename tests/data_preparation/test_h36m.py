@@ -15,6 +15,7 @@ from tests.data_preparation.fakes import h36m as fake
 from tests.data_preparation.fakes.toolkit import check_markers, project
 
 SETTINGS = dict(train_subjects=(1,), test_subjects=(9,), cameras=fake.CAMERAS)
+CONVERTER = Human36M(**SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +23,6 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     fake.make_h36m(root)
     return root
-
-
-@pytest.fixture(scope="module")
-def report(root):
-    converter = Human36M(**SETTINGS)
-    return prepare(converter, Setup(str(root)), root / "cache", num_workers=0)
 
 
 @pytest.fixture
@@ -111,7 +106,7 @@ def test_masks_of_the_crops_are_joined(root, report, dataset):
     folder.mkdir()
     key = "/".join(crop.image_path.split("/")[-4:])
     (folder / "a.pkl").write_bytes(pickle.dumps({key: encode_mask(mask, use_zlib=False)}))
-    again = prepare(Human36M(**SETTINGS), Setup(str(root)), root / "cache", num_workers=0)
+    again = prepare(CONVERTER, Setup(str(root)), root / "cache", num_workers=0)
     train = open_cache(again.caches["h36m"]).train
     assert train[0].mask == encode_mask(mask, use_zlib=False)
     assert train[1].mask is None

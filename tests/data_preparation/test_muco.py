@@ -31,11 +31,6 @@ def root(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def report(root):
-    return prepare(CONVERTER, Setup(str(root)), root / "cache", num_workers=0)
-
-
 @pytest.fixture
 def examples(report):
     return list(open_cache(report.caches["muco"]).train)

@@ -8,7 +8,6 @@ import pytest
 from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup
 from data_preparation.mupots import MuPoTS
-from metrabs.data.cache import open_cache
 from metrabs.errors import UserError
 from metrabs.geometry import boxes
 from tests.data_preparation.fakes import mupots as fake
@@ -39,16 +38,6 @@ def root(tmp_path_factory):
     }
     (root / "mupots" / "yolov3_detections.pkl").write_bytes(pickle.dumps(detections))
     return root
-
-
-@pytest.fixture(scope="module")
-def report(root):
-    return prepare(CONVERTER, Setup(str(root)), root / "cache", num_workers=0)
-
-
-@pytest.fixture
-def dataset(report):
-    return open_cache(report.caches["mupots"])
 
 
 def test_annotated_people_get_the_detection_assigned_to_them(root, dataset, report):

@@ -30,16 +30,6 @@ def root(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def report(root):
-    return prepare(CONVERTER, Setup(str(root)), root / "cache", num_workers=0)
-
-
-@pytest.fixture
-def dataset(report):
-    return open_cache(report.caches["tdhp"])
-
-
 def markers_of(dataset):
     return [fake.MARKERS[name] for name in dataset.joint_info.names]
 

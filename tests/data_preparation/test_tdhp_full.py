@@ -6,11 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup, Workbench
 from data_preparation.tdhp_files import View
 from data_preparation.tdhp_full import MpiInf3dhpFull, _chosen_frames
-from metrabs.data.cache import open_cache
 from metrabs.data.dataset_colors import brighten, white_balance
 from metrabs.data.masks import decode_mask
 from metrabs.geometry import boxes
@@ -33,16 +31,6 @@ def root(tmp_path_factory):
     path.parent.mkdir(parents=True)
     path.write_bytes(pickle.dumps(found))
     return root
-
-
-@pytest.fixture(scope="module")
-def report(root):
-    return prepare(CONVERTER, Setup(str(root)), root / "cache", num_workers=0)
-
-
-@pytest.fixture
-def dataset(report):
-    return open_cache(report.caches["tdhp_full"])
 
 
 def test_frames_that_differ_and_show_the_person_are_kept(dataset, report):

@@ -8,10 +8,11 @@ import pytest
 from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup
 from data_preparation.tdpw import ThreeDpw
-from metrabs.data.cache import open_cache
 from metrabs.errors import UserError
 from tests.data_preparation.fakes import tdpw as fake
 from tests.data_preparation.fakes.toolkit import check_markers
+
+CONVERTER = ThreeDpw()
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +20,6 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     fake.make_tdpw(root)
     return root
-
-
-@pytest.fixture(scope="module")
-def report(root):
-    return prepare(ThreeDpw(), Setup(str(root)), root / "cache", num_workers=0)
-
-
-@pytest.fixture
-def dataset(report):
-    return open_cache(report.caches["tdpw"])
 
 
 def place_of(example):
@@ -88,4 +79,4 @@ def test_a_pickle_that_would_run_code_is_refused(root, tmp_path):
 
 def test_a_missing_download_is_named(tmp_path):
     with pytest.raises(UserError, match="imageFiles.*imageFiles.zip.*3 more"):
-        prepare(ThreeDpw(), Setup(str(tmp_path)), tmp_path, num_workers=0)
+        prepare(CONVERTER, Setup(str(tmp_path)), tmp_path, num_workers=0)
