@@ -22,6 +22,7 @@ import tensorflow as tf
 from metrabs.acae.weights_file import AffineWeights
 from metrabs.config import Config
 from metrabs.errors import UserError
+from metrabs.estimator.detectors.contract import describe_detector
 from metrabs.estimator.estimator import PoseEstimator
 from metrabs.files import PathLike, atomic_path, sha256_of_file
 from metrabs.models.crop_model import CropModel
@@ -64,6 +65,7 @@ def export_estimator(
     crop_model: Any,
     output_dir: PathLike,
     *,
+    detector: Any = None,
     skeletons: Optional[Mapping[str, Skeleton]] = None,
     affine_weights: Optional[AffineWeights] = None,
     precision: str = "by-device",
@@ -78,11 +80,12 @@ def export_estimator(
     Args:
         crop_model: a `CropModel` or what `tf.saved_model.load` returns for one.
         output_dir: folder to write; an earlier export there is replaced.
+        detector: meets the contract of `metrabs.estimator.detectors`; None detects nobody.
         skeletons: output formats by name; default: all formats whose joints the model has.
         affine_weights: the autoencoder the model was trained with, kept for users.
         precision: of the network, see `InferenceCropModel`; what was loaded stays as it is.
         config: settings of the crop model, written to the manifest.
-        settings: the other arguments of `PoseEstimator`, such as the detector.
+        settings: the other arguments of `PoseEstimator`.
 
     Returns:
         The folder.
@@ -103,9 +106,10 @@ def export_estimator(
         settings["affine_weights"] = (affine_weights.w1, affine_weights.w2)
     is_live = isinstance(crop_model, CropModel)
     part = InferenceCropModel(crop_model, precision) if is_live else crop_model
-    estimator = PoseEstimator(_without_extras(part), skeletons, **settings)
+    estimator = PoseEstimator(_without_extras(part), skeletons, detector=detector, **settings)
     description = {
         **{name: _describe(value) for name, value in settings.items()},
+        "detector": describe_detector(detector),
         "precision": precision if is_live else "as loaded",
         "input_resolution": int(crop_model.input_resolution.numpy()),
         "num_latent_keypoints": affine_weights.num_latents if affine_weights else None,

@@ -64,3 +64,4 @@ def test_archive_offers_the_formats_of_the_crop_model(tmp_path):
     assert loaded.per_skeleton_joint_names["smpl_24"].numpy()[0] == b"pelv"
     manifest = json.loads((tmp_path / "estimator/assets.extra/manifest.json").read_text())
     assert manifest["num_joints_per_skeleton"] == {"": 24, "smpl_24": 24}
+    assert manifest["settings"]["detector"] == "none"

@@ -12,6 +12,7 @@ import tensorflow as tf
 from metrabs.acae.weights_file import AffineWeights
 from metrabs.config import Config
 from metrabs.errors import UserError
+from metrabs.estimator.detectors.registry import build_detector
 from metrabs.estimator.estimator import PoseEstimator
 from metrabs.estimator.export import MANIFEST_PATH, export_estimator, pack_export
 from metrabs.files import sha256_of_file
@@ -85,8 +86,10 @@ def image():
 @pytest.fixture(scope="module")
 def export(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export") / "estimator"
+    detector = _detector()
+    detector.description = "two fixed boxes"
     return export_estimator(
-        _crop_model(), folder, detector=_detector(), skeletons=SKELETONS,
+        _crop_model(), folder, detector=detector, skeletons=SKELETONS,
         affine_weights=WEIGHTS, config=Config().replace(proc_side=256),
     )  # fmt: skip
 
@@ -149,7 +152,7 @@ def test_manifest_tells_settings_and_digests(export):
     manifest = json.loads((export / MANIFEST_PATH).read_text())
     assert manifest["num_joints_per_skeleton"] == {"": 5, "a+b_2": 2}
     assert manifest["crop_model_config"]["proc_side"] == 256
-    assert manifest["settings"]["detector"] == "FakeDetector"
+    assert manifest["settings"]["detector"] == "two fixed boxes"
     digest = sha256_of_file(export / "saved_model.pb")
     assert manifest["sha256"]["saved_model.pb"] == digest
 
@@ -185,8 +188,10 @@ def test_loaded_crop_model_and_detector_can_be_exported_again(tmp_path, image):
     tf.saved_model.save(_detector(), str(tmp_path / "detector"))
     folder = export_estimator(
         tf.saved_model.load(str(tmp_path / "crop")), tmp_path / "estimator",
-        detector=tf.saved_model.load(str(tmp_path / "detector")), skeletons=SKELETONS,
+        detector=build_detector(str(tmp_path / "detector")), skeletons=SKELETONS,
     )  # fmt: skip
+    manifest = json.loads((folder / MANIFEST_PATH).read_text())
+    assert manifest["settings"]["detector"] == "savedmodel:detector"
     loaded = tf.saved_model.load(str(folder))
     live = PoseEstimator(_crop_model(), SKELETONS, detector=_detector())
     actual, expected = loaded.detect_poses(image), live.detect_poses(image)

@@ -10,7 +10,8 @@ returns a RaggedTensor float32 `[N, None, 5]` of (left, top, width, height, scor
 images (not clipped to them), people only, best score first, at most 150 per image; images without
 people have empty rows. Resizing, flipped views and suppression of duplicates are the detector's.
 
-`predict_single_image(image, ...)`, the same for one image `[H, W, 3]` -> `[n, 5]`, is optional.
+`predict_single_image(image, ...)`, the same for one image `[H, W, 3]` -> `[n, 5]`, is optional, as
+is `description`, a text for the manifest of an export.
 """
 
 from __future__ import annotations
@@ -81,6 +82,13 @@ def check_detector(detector: Any, name: str) -> None:
             f"The detector '{name}' must return one row per image in a RaggedTensor float32 "
             f"{_BOXES_SHAPE} (left, top, width, height, score), not {_describe(boxes)}."
         )
+
+
+def describe_detector(detector: Any) -> str:
+    """Returns a detector's own description, else the name of its type; 'none' for None."""
+    if detector is None:
+        return "none"
+    return getattr(detector, "description", type(detector).__name__)
 
 
 def _describe(value: Any) -> str:

@@ -56,6 +56,8 @@ class EfficientDet(tf.Module):
             constant anchors `[A, 4]`.
     """
 
+    model_name = "efficientdet-lite2"
+
     def __init__(self, network: TfliteNetwork) -> None:
         super().__init__(name="efficientdet")
         self._network = network

@@ -32,7 +32,13 @@ class NetworkInput(NamedTuple):
 
 
 class DetectionNetwork(Protocol):
-    """What the networks have in common; each is a `tf.Module`, too."""
+    """What the networks have in common; each is a `tf.Module`, too.
+
+    Attributes:
+        model_name: what the network is called in the choice of detectors.
+    """
+
+    model_name: str
 
     def prepare(self, images: tf.Tensor) -> NetworkInput:
         """Resizes uint8 images `[N, H, W, 3]`."""
@@ -49,6 +55,9 @@ class PersonDetector(tf.Module):
         tiles_per_side: 1 looks at the whole image only; n > 1 also looks for small people in
             n x n overlapping parts of it, which takes n * n times longer.
 
+    Attributes:
+        description: names the network and the tiles.
+
     Raises:
         UserError: `tiles_per_side` is less than 1.
     """
@@ -59,6 +68,8 @@ class PersonDetector(tf.Module):
             raise UserError(f"{tiles_per_side} tiles per side were asked for; give 1 or more.")
         self._network = network
         self._tiles_per_side = tiles_per_side
+        tiles = f" tiles={tiles_per_side}" if tiles_per_side > 1 else ""
+        self.description = f"{network.model_name}{tiles}"
 
     @tf.function(input_signature=contract.prediction_signature(batched=True), autograph=False)
     def predict_multi_image(

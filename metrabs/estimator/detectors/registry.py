@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from metrabs.errors import UserError
 from metrabs.estimator.detectors.contract import check_detector
-from metrabs.estimator.detectors.efficientdet import build_person_detector
+from metrabs.estimator.detectors.efficientdet import EfficientDet, build_person_detector
 from metrabs.estimator.detectors.yolov4 import STRUCTURES, build_yolov4_detector
 
-DEFAULT_DETECTOR = "efficientdet-lite2"
+DEFAULT_DETECTOR = EfficientDet.model_name
 CHOICES = (
     f"'{DEFAULT_DETECTOR}' (built in), 'yolov4:PATH' or 'yolov4-tiny:PATH' (weights file of "
     "darknet), 'none', or the SavedModel folder of another detector"
@@ -49,4 +49,5 @@ def _load(path: str) -> Any:
         raise UserError(f"Unknown detector '{path}'. Known: {CHOICES}.")
     detector = tf.saved_model.load(path)
     check_detector(detector, path)
+    detector.description = f"savedmodel:{pathlib.Path(path).resolve().name}"
     return detector

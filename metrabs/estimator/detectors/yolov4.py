@@ -26,7 +26,7 @@ from metrabs.estimator.detectors.yolov4_structures import (
 from metrabs.estimator.warping import decode_gamma
 from metrabs.files import PathLike
 
-STRUCTURES = {"yolov4": YOLOV4, "yolov4-tiny": YOLOV4_TINY}
+STRUCTURES = {structure.name: structure for structure in (YOLOV4, YOLOV4_TINY)}
 DEFAULT_INPUT_SIDE = 416
 
 _SIDE_MULTIPLE = 32
@@ -87,6 +87,7 @@ class Yolo(tf.Module):
         input_side: int = DEFAULT_INPUT_SIDE,
     ) -> None:
         super().__init__(name="yolo")
+        self.model_name = structure.name
         self._structure = structure
         self._upsample = upsample
         self._input_side = input_side

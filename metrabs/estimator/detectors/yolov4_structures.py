@@ -38,6 +38,7 @@ class YoloStructure:
     """A network and how its outputs are to be read.
 
     Attributes:
+        name: what it is called in the choice of detectors.
         network: (image `[B, H, W, 3]` in 0..1, sides multiples of 32; convolve; upsample) ->
             outputs `[B, H / stride, W / stride, 3 * 85]`, in the order of `strides`.
         strides: image pixels per output cell.
@@ -45,6 +46,7 @@ class YoloStructure:
         xy_scales: how far box centres may leave their cell, for each stride.
     """
 
+    name: str
     network: Callable[[tf.Tensor, Convolve, Activation], list[tf.Tensor]]
     strides: tuple[int, ...]
     anchors: tuple[tuple[tuple[int, int], ...], ...]
@@ -151,6 +153,7 @@ def _yolov4_tiny(image: tf.Tensor, convolve: Convolve, upsample: Activation) -> 
 
 
 YOLOV4 = YoloStructure(
+    "yolov4",
     _yolov4,
     strides=(8, 16, 32),
     anchors=(
@@ -161,6 +164,7 @@ YOLOV4 = YoloStructure(
     xy_scales=(1.2, 1.1, 1.05),
 )
 YOLOV4_TINY = YoloStructure(
+    "yolov4-tiny",
     _yolov4_tiny,
     strides=(16, 32),
     anchors=(((23, 27), (37, 58), (81, 82)), ((81, 82), (135, 169), (344, 319))),

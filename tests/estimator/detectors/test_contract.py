@@ -43,3 +43,10 @@ def test_signatures_differ_in_the_image_only():
     single = contract.prediction_signature(batched=False)
     assert batched[1:] == single[1:]
     assert batched[0].shape[1:] == single[0].shape
+
+
+def test_a_detector_without_description_is_known_by_its_type():
+    detector = FakeDetector(np.zeros([0, 5], np.float32), np.array([0]))
+    assert contract.describe_detector(detector) == "FakeDetector"
+    detector.description = "nobody, fast"
+    assert contract.describe_detector(detector) == "nobody, fast"

@@ -16,6 +16,8 @@ from metrabs.estimator.detectors.person_detector import (
 class BrightSpotNetwork(tf.Module):
     """Takes bright rows and columns for a person, if they are large enough to be seen."""
 
+    model_name = "bright-spots"
+
     def __init__(self, side: int = 64, smallest: float = 6.0) -> None:
         super().__init__()
         self._side, self._smallest = side, smallest

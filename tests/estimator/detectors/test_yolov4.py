@@ -17,6 +17,7 @@ from tests.estimator.detectors.darknet_files import random_weights, write_weight
 
 # A network of two convolutions with one output per 2 x 2 pixels.
 SMALL = YoloStructure(
+    "small",
     lambda image, convolve, upsample: [
         convolve(upsample(convolve(image, 6, 3, mish, stride=2)), 255, 1, None, stride=2)
     ],
@@ -50,7 +51,8 @@ def test_convolution_normalisation_and_mish_are_those_of_darknet(tmp_path):
     """A loop over the pixels, written from darknet's definition of a layer."""
     rng = np.random.default_rng(3)
     structure = YoloStructure(
-        lambda image, convolve, _: [convolve(image, 255, 3, mish, stride=2)], (2,), (), ()
+        "small", lambda image, convolve, _: [convolve(image, 255, 3, mish, stride=2)],
+        (2,), (), ()
     )
     (shape,) = shapes = yolov4.convolution_shapes(structure)
     values = random_weights(shapes, seed=4)
