@@ -23,7 +23,8 @@ from data_preparation.common.video import read_frames
 from data_preparation.common.workbench import Workbench
 from data_preparation.h36m_cameras import CAMERA_NAMES, read_cameras
 from metrabs.data.examples import Example, Pose3DExample
-from metrabs.errors import UserError
+from metrabs.errors import UserError, unknown_name_error
+from metrabs.evaluation.protocols.human36m import activity_of
 from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import JointInfo
@@ -108,6 +109,9 @@ class Human36M(Converter):
         numbers = [number for of_phase in subjects.values() for number in of_phase]
         if len(set(numbers)) < len(numbers):
             raise UserError(f"Human3.6M: a subject can be in one phase only, got {subjects}.")
+        for camera in self.cameras:
+            if camera not in CAMERA_NAMES:
+                raise unknown_name_error("camera of Human3.6M", camera, CAMERA_NAMES)
         return [
             Recording(phase, subject, activity, camera)
             for phase, of_phase in subjects.items() for subject in of_phase
@@ -130,7 +134,7 @@ class Human36M(Converter):
             example = Pose3DExample(
                 image_path=f"h36m/{image_path}", world_coords=poses_mm[index],
                 bbox=boxes_px[index], camera=camera, image=image,
-                activity_name=sequence.activity.split(" ")[0],
+                activity_name=activity_of(image_path),
             )
             cropped = bench.crop(example, f"{self.crop_folder}/{image_path}", options)
             if cropped is not None:

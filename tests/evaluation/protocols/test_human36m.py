@@ -10,6 +10,8 @@ from metrabs.evaluation.protocols import human36m
 @pytest.mark.parametrize(("path", "activity"), [
     ("h36m/S9/Images/SittingDown 1.60457274/frame_000064.jpg", "SittingDown"),
     ("h36m/S11/Images/Walking.54138969/frame_000000.jpg", "Walking"),
+    ("h36m/S11/Images/TakingPhoto 1.54138969/frame_000000.jpg", "Photo"),
+    ("h36m/S11/Images/WalkingDog.54138969/frame_000000.jpg", "WalkDog"),
 ])  # fmt: skip
 def test_the_activity_is_the_first_word_of_the_folder(path, activity):
     assert human36m.activity_of(path) == activity
