@@ -23,6 +23,7 @@ from data_preparation.common.readers import read_json, reading
 from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose2DExample
 from metrabs.data.masks import decode_mask
+from metrabs.errors import unknown_name_error
 
 _NUM_JOINTS = 17
 _MIN_VISIBLE, _MIN_LABELLED = _NUM_JOINTS / 3, _NUM_JOINTS / 2
@@ -76,6 +77,9 @@ class Coco(Converter):
 
     def sequences(self, data_root: pathlib.Path) -> list[Chunk]:
         """Lists chunks of a thousand annotated images."""
+        for split in self.splits:
+            if split not in _PHASES:
+                raise unknown_name_error("split of COCO", split, _PHASES)
         return [
             Chunk(split, start) for split in self.splits
             for start in range(0, len(_read_split(data_root, split)), _IMAGES_PER_CHUNK)

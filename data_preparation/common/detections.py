@@ -140,7 +140,10 @@ def as_boxes(value: Any, where: str) -> np.ndarray:
     Raises:
         UserError: they have another shape.
     """
-    found = np.asarray(value, np.float32)
+    try:
+        found = np.asarray(value, np.float32)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"Detections of '{where}' are no table of numbers ({error}).") from error
     if found.size == 0:
         return np.zeros((0, 5), np.float32)
     if found.ndim != 2 or found.shape[1] < 5:
@@ -169,7 +172,13 @@ def import_tensorflow() -> Any:
 
 @functools.lru_cache(maxsize=4)
 def _read_video_detections(path: str) -> Any:
-    return read_pickle(path)
+    frames = read_pickle(path)
+    if not isinstance(frames, (list, tuple, np.ndarray)):
+        raise UserError(
+            f"Detection file '{path}' holds a {type(frames).__name__}; expected a list with the "
+            "boxes [n, 5] of each frame of a video."
+        )
+    return frames
 
 
 def _load_detector(name: str) -> Detector:

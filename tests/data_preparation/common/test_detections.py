@@ -79,8 +79,13 @@ def test_finders_are_loaded_from_what_is_given_and_what_is_there(tmp_path):
 def test_results_of_another_form_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"Detections of 'x' have shape \(1, 4\)"):
         as_boxes([[1, 2, 3, 4]], "x")
+    with pytest.raises(UserError, match="of 'x' are no table of numbers"):
+        as_boxes([[1, 2, 3, 4, 0.5], [1, 2]], "x")
     with pytest.raises(UserError, match="holds a list; expected a dict"):
         DetectionFiles(write(tmp_path / "list.pkl", []))
+    write(tmp_path / "found" / "cam.pkl", {"0": []})
+    with pytest.raises(UserError, match="cam.pkl' holds a dict; expected a list"):
+        DetectionFiles(str(tmp_path / "found")).find("cam.mp4:0", refused_image)
 
 
 @pytest.mark.parametrize(("name", "message"), [
