@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ckpt_tools.command import no_words, required, run_command
+from metrabs.cli import no_words, required, run_command
 
 
 def define_flags(values: flags.FlagValues) -> None:

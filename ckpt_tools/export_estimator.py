@@ -23,8 +23,8 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from ckpt_tools.command import no_words, required, run_command
 from metrabs.acae.weights_file import load_affine_weights
+from metrabs.cli import no_words, required, run_command
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.estimator.detectors.registry import CHOICES, DEFAULT_DETECTOR, build_detector

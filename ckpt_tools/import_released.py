@@ -19,7 +19,7 @@ from typing import Any
 
 from absl import flags
 
-from ckpt_tools.command import no_words, required, run_command
+from metrabs.cli import no_words, required, run_command
 
 _SETTINGS = ("backbone", "centered_stride", "box_size_mm", "mix_3d_inside_fov",
              "weak_perspective", "reconstruction_scale", "dtype")  # fmt: skip

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ckpt_tools.command import no_words, required, run_command
+from metrabs.cli import no_words, required, run_command
 
 _SUFFIX = ".tar.gz"
 

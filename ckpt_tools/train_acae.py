@@ -17,11 +17,11 @@ import tensorflow as tf
 import tqdm
 from absl import flags
 
-from ckpt_tools.command import no_words, run_command
 from metrabs.acae.config import AcaeConfig
 from metrabs.acae.sparsify import zero_small_weights
 from metrabs.acae.training import AcaeProgress, train_acae
 from metrabs.acae.weights_file import save_affine_weights
+from metrabs.cli import no_words, run_command
 from metrabs.errors import UserError
 from metrabs.training.prediction_files import read_predictions
 

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ckpt_tools.command import no_words, run_command
 from data_preparation.common.command import define_flags, list_datasets, run_converter
 from data_preparation.registry import converters, load_converter
+from metrabs.cli import no_words, run_command
 from metrabs.errors import UserError
 
 

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from absl import flags
 from tqdm import tqdm
 
-from ckpt_tools.command import no_words, run_command
 from data_preparation.common.crop_geometry import plan_crop
 from data_preparation.common.crop_images import (
     SourceMask,
@@ -26,6 +25,7 @@ from data_preparation.common.crop_images import (
     render_mask,
     write_jpeg,
 )
+from metrabs.cli import no_words, run_command
 from metrabs.data.cache import CacheWriter
 from metrabs.data.catalog import cache_dir, data_root, resolve_image_path
 from metrabs.data.examples import Pose3DExample

@@ -24,8 +24,8 @@ import PIL.Image
 import tqdm
 from absl import flags
 
-from ckpt_tools.command import no_words, required, run_command
 from data_preparation.common.detections import PeopleFinder, loaded_finder
+from metrabs.cli import no_words, required, run_command
 from metrabs.data.augmentation.sources import BACKGROUNDS_FOLDER, BACKGROUNDS_LIST
 from metrabs.data.images import read_image
 from metrabs.errors import UserError

@@ -21,8 +21,8 @@ from typing import Optional
 from absl import flags
 from tqdm import tqdm
 
-from ckpt_tools.command import no_words, run_command
 from data_preparation.statistics import report_statistics
+from metrabs.cli import no_words, run_command
 from metrabs.data.cache import open_cache
 from metrabs.data.catalog import cache_dir, open_dataset
 from metrabs.data.examples import PoseDataset

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from absl import flags
 from tqdm import tqdm
 
-from ckpt_tools.command import run_command
+from metrabs.cli import run_command
 from metrabs.data.image_archive import SUFFIX, pack_folder
 from metrabs.errors import UserError
 

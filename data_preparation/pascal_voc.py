@@ -20,7 +20,7 @@ import PIL.Image
 import tqdm
 from absl import flags
 
-from ckpt_tools.command import no_words, required, run_command
+from metrabs.cli import no_words, required, run_command
 from metrabs.data.augmentation.occluder_table import write_occluders
 from metrabs.data.augmentation.occlusion import resized, soften_mask
 from metrabs.data.augmentation.pools import Occluder

@@ -14,7 +14,7 @@ from typing import Optional
 from absl import flags
 from tqdm import tqdm
 
-from ckpt_tools.command import run_command
+from metrabs.cli import run_command
 from metrabs.data.catalog import open_dataset
 from metrabs.data.examples import PHASES, PoseDataset
 from metrabs.data.statistics import (

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ckpt_tools.command import no_words, run_command
+from metrabs.cli import no_words, run_command
 from metrabs.errors import UserError
 from metrabs.synthetic.pile import build_pile
 

@@ -1,4 +1,7 @@
-"""The command line of `main.py`: flags from the settings, and the tasks train, predict, export.
+"""Command lines: what all commands share, and that of `main.py`.
+
+A command has flags and does its work in one function (`run_command`). The flags of `main.py` come
+from the settings, its tasks are train, predict and export.
 
 Every setting of `metrabs.config` is a flag. `--some-flag` and `--some_flag` mean the same, a bool
 is `--x`, `--nox` or `--no-x`. `--flagfile=FILE` reads flags from a file, `--file=FILE` reads them
@@ -18,9 +21,10 @@ import dataclasses
 import logging
 import os
 import pathlib
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable, Optional
 
 from absl import flags
 
@@ -34,6 +38,10 @@ EXIT_WRONG_FLAGS = 2
 EXIT_OUT_OF_MEMORY = 42
 EXIT_WORKER_LOST = 75
 EXIT_SIGNAL_BASE = 128
+EXIT_INTERRUPTED = EXIT_SIGNAL_BASE + signal.SIGINT
+
+DefineFlags = Callable[[flags.FlagValues], None]
+Action = Callable[[flags.FlagValues, Sequence[str]], Optional[int]]
 
 _DEFAULT_DATA_ROOT = "metrabs_data"  # in the working folder
 _ALIASES = {"dataset": "dataset3d"}
@@ -50,8 +58,66 @@ Paths are relative to $DATA_ROOT/experiments; without DATA_ROOT, all data are in
 the working folder. --flagfile=FILE reads flags from a file."""
 
 
+def run_command(
+    usage: Optional[str], define_flags: DefineFlags, action: Action,
+    arguments: Optional[Sequence[str]] = None,
+    interrupted: str = "Interrupted; nothing was written.",
+) -> int:
+    """Runs a command other than `main.py`.
+
+    Args:
+        usage: the text of --help above the list of flags.
+        define_flags: declares the flags.
+        action: does the work, given the flags and the words that are no flags; may return an
+            exit code.
+        arguments: what follows the program's name; default: those of this process.
+        interrupted: the message after Ctrl-C.
+
+    Returns:
+        The exit code: 0 success, 1 wrong input, 2 wrong flags, 130 Ctrl-C.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is talkative
+    arguments = sys.argv[1:] if arguments is None else arguments
+    values = flags.FlagValues()
+    try:
+        define_flags(values)
+        if _asks_for_help(arguments):
+            print(f"{usage}\n{values.get_help()}")
+            return 0
+        words = values(["command", *map(_with_underscored_name, arguments)])[1:]
+        return action(values, words) or 0
+    except flags.Error as error:
+        return _fail(str(error), EXIT_WRONG_FLAGS)
+    except UserError as error:
+        return _fail(str(error), EXIT_WRONG_INPUT)
+    except KeyboardInterrupt:
+        return _fail(interrupted, EXIT_INTERRUPTED)
+
+
+def no_words(words: Sequence[str]) -> None:
+    """Refuses words that are no flags.
+
+    Raises:
+        UserError: there are some.
+    """
+    if words:
+        raise UserError(f"'{words[0]}' is not a flag; flags look like --output=folder.")
+
+
+def required(values: flags.FlagValues, *names: str) -> list[str]:
+    """Returns the values of flags that must be given.
+
+    Raises:
+        UserError: one is missing.
+    """
+    given = [values[name].value for name in names]
+    if not all(given):
+        raise UserError(f"Give {' and '.join('--' + name for name in names)}; see --help.")
+    return [str(value) for value in given]
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Runs the command line.
+    """Runs the command line of `main.py`.
 
     Args:
         arguments: what follows the program's name.
@@ -59,7 +125,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code, see the top of this module.
     """
-    if any(argument in ("-h", "--help", "-help") for argument in arguments):
+    if _asks_for_help(arguments):
         print(help_text())
         return 0
     try:
@@ -73,7 +139,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parse_flags(arguments: Sequence[str]) -> flags.FlagValues:
-    """Parses command line arguments.
+    """Parses the arguments of `main.py`.
 
     Raises:
         absl.flags.Error: unknown flags or malformed values.
@@ -106,7 +172,7 @@ def _check_released_flags(values: flags.FlagValues) -> None:
 
 
 def help_text() -> str:
-    """Returns the text of `--help`."""
+    """Returns the text of `main.py --help`."""
     return f"{_USAGE}\n{_define_flags().get_help()}"
 
 
@@ -210,12 +276,23 @@ def _define(
     flags.DEFINE_flag(flag, values, module_name=group)
 
 
+def _asks_for_help(arguments: Sequence[str]) -> bool:
+    return any(argument in ("-h", "--help", "-help") for argument in arguments)
+
+
+def _with_underscored_name(argument: str) -> str:
+    """Turns '--some-flag=a-b' into '--some_flag=a-b'."""
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument[2:].partition("=")
+    return f"--{name.replace('-', '_')}{equals}{value}"
+
+
 def _normalize(argument: str) -> str:
     """Turns '--some-flag=a-b' into '--some_flag=a-b', '--no-x' into '--nox', resolves aliases."""
     if not argument.startswith("--"):
         return argument
-    name, equals, value = argument[2:].partition("=")
-    name = name.replace("-", "_")
+    name, equals, value = _with_underscored_name(argument)[2:].partition("=")
     if name.startswith("no_"):
         name = f"no{name[len('no_'):]}"
     return f"--{_ALIASES.get(name, name)}{equals}{value}"

@@ -19,11 +19,11 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ckpt_tools.command import no_words, run_command
 from data_preparation.benchmarks import BENCHMARKS, load_benchmark
 from data_preparation.benchmarks.benchmark import Benchmark, PredictionOptions
 from data_preparation.benchmarks.prediction import predict_benchmark
 from data_preparation.common.command import data_root_of, define_data_root
+from metrabs.cli import no_words, run_command
 from metrabs.errors import UserError
 from metrabs.evaluation.numbers import to_text, write_numbers
 from metrabs.evaluation.poster import poster_table

@@ -21,7 +21,7 @@ from typing import Any
 
 from absl import flags
 
-from ckpt_tools.command import run_command
+from metrabs.cli import run_command
 
 EXIT_INCOMPLETE = 3
 # Flags that do not change what an output holds.

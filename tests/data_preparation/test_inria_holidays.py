@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ckpt_tools.command import run_command
 from data_preparation import inria_holidays
 from data_preparation.common.detections import NoFinder
+from metrabs.cli import run_command
 from metrabs.data.augmentation.sources import default_pools
 from metrabs.data.images import read_image
 from metrabs.errors import UserError

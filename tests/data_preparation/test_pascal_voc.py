@@ -6,8 +6,8 @@ import xml.etree.ElementTree
 import numpy as np
 import pytest
 
-from ckpt_tools.command import run_command
 from data_preparation import pascal_voc
+from metrabs.cli import run_command
 from metrabs.data.augmentation.occluder_table import OccluderTable
 from metrabs.data.augmentation.sources import default_pools
 from metrabs.errors import UserError

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from absl import flags
 
-from ckpt_tools.command import run_command
+from metrabs.cli import run_command
 from metrabs.config import LoadingConfig
 from metrabs.data import crops
 from metrabs.data.buffer_file import verify_buffer_file

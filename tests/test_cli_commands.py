@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from absl import flags
 
-from ckpt_tools.command import no_words, required, run_command
+from metrabs.cli import no_words, required, run_command
 from metrabs.errors import UserError
 
 
