@@ -137,10 +137,9 @@ def read_source(
     image_path, mask_path = _paths(target, view, extracted.indices[row])
     with reading(mask_path, "a mask of an extracted frame"):
         person, chair = cv2.split(cv2.imread(str(mask_path)))[:2]
-    calibration = tdhp_files.read_calibration(folder / view.folder / "camera.calibration")
     return Source(
         read_image(str(image_path)), person, chair, extracted.joints_mm[row],
-        extracted.universal_mm[row], calibration[view.camera].camera,
+        extracted.universal_mm[row], tdhp_files.calibrated_camera(folder, view).camera,
     )
 
 
@@ -153,8 +152,7 @@ def _chosen_frames(
     kept = [i for i in range(first_frame, len(universal_mm)) if sampler.keeps(universal_mm[i])]
     rng = np.random.default_rng([seed, view.subject, view.sequence, view.camera])
     shift = rng.integers(-_MAX_SHIFT, _MAX_SHIFT, endpoint=True)
-    calibration = tdhp_files.read_calibration(folder / view.folder / "camera.calibration")
-    camera, imsize_wh = calibration[view.camera]
+    camera, imsize_wh = tdhp_files.calibrated_camera(folder, view)
     shifted = {int(np.clip(i + shift, 0, len(joints_mm) - 1)) for i in kept}
     return [
         i for i in sorted(shifted)

@@ -84,8 +84,7 @@ class MpiInf3dhp(Converter):
         return self._test_examples(sequence, bench)
 
     def _cropped_examples(self, view: View, bench: Workbench) -> Iterator[tuple[str, Example]]:
-        camera, imsize_wh = tdhp_files.read_calibration(
-            bench.folder / view.folder / "camera.calibration")[view.camera]
+        camera, imsize_wh = tdhp_files.calibrated_camera(bench.folder, view)
         poses = [
             camera.camera_to_world(joints_mm[:, _SOURCE_INDICES])
             for joints_mm in tdhp_files.read_poses(bench.folder, view)

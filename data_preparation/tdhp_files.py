@@ -15,6 +15,7 @@ from data_preparation.common.crop_geometry import CropOptions
 from data_preparation.common.matching import hull_with_best_detection, joint_box
 from data_preparation.common.readers import read_mat, reading
 from data_preparation.common.video import read_frames
+from metrabs.errors import UserError
 from metrabs.geometry.camera import Camera
 
 FOLDER = "3dhp"
@@ -110,6 +111,24 @@ def read_poses(folder: pathlib.Path, view: View) -> Poses:
     return Poses(*poses)
 
 
+def calibrated_camera(folder: pathlib.Path, view: View) -> CalibratedCamera:
+    """Returns the camera of a view; do not change it.
+
+    Args:
+        folder: of the dataset.
+        view: which camera of which sequence.
+
+    Raises:
+        UserError: its calibration is missing or damaged.
+    """
+    path = folder / view.folder / "camera.calibration"
+    cameras = read_calibration(path)
+    if view.camera >= len(cameras):
+        raise UserError(f"File '{path}' ends after {len(cameras)} cameras, before camera "
+                        f"{view.camera} (from 0). Download it again.")
+    return cameras[view.camera]
+
+
 @functools.lru_cache(maxsize=4)
 def read_calibration(path: pathlib.Path) -> list[CalibratedCamera]:
     """Reads a `camera.calibration` file; do not change the cameras.
@@ -125,7 +144,7 @@ def read_calibration(path: pathlib.Path) -> list[CalibratedCamera]:
             if keyword in ("size", "intrinsic", "extrinsic"):
                 values[keyword] = [float(word) for word in words]
             if keyword == "extrinsic":  # the last one of a camera
-                cameras.append(_calibrated_camera(**values))
+                cameras.append(_camera_of_block(**values))
         if not cameras:
             raise ValueError("it lists no camera")
     return cameras
@@ -163,7 +182,7 @@ def person_box(joints_mm: np.ndarray, camera: Camera, detections: np.ndarray) ->
     return hull_with_best_detection(box, detections)
 
 
-def _calibrated_camera(
+def _camera_of_block(
     size: list[float], intrinsic: list[float], extrinsic: list[float]
 ) -> CalibratedCamera:
     camera = Camera(

@@ -58,8 +58,7 @@ class MpiInf3dhpFull(Converter):
     def examples(self, sequence: View, bench: Workbench) -> Iterator[tuple[str, Example]]:
         """Yields the person in the chosen frames of a view."""
         view = sequence
-        camera, imsize_wh = tdhp_files.read_calibration(
-            bench.folder / view.folder / "camera.calibration")[view.camera]
+        camera, imsize_wh = tdhp_files.calibrated_camera(bench.folder, view)
         poses_mm = camera.camera_to_world(
             tdhp_files.read_poses(bench.folder, view).joints_mm[:, SOURCE_INDICES])
         chosen = _chosen_frames(poses_mm, camera, imsize_wh, view, bench)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 
@@ -115,8 +116,35 @@ def test_test_cameras_stand_upright():
 
 def test_annotations_end_where_the_published_table_says(root, monkeypatch):
     monkeypatch.setitem(tdhp_files._NUM_FRAMES, 1, (12, 12))
-    poses = read_poses(root / "3dhp", View("train", 1, 1, 0))
-    assert poses.joints_mm.shape == (12, 28, 3)
+    monkeypatch.setitem(tdhp_files._SHORT_VIDEOS, (1, 1, 1), 7)
+    for camera, num_frames in ((0, 12), (1, 7)):
+        poses = read_poses(root / "3dhp", View("train", 1, 1, camera))
+        assert poses.joints_mm.shape == (num_frames, 28, 3)
+
+
+@pytest.mark.parametrize(("number", "expected"), [
+    (1, (1500.172288, 1500.832364, 1017.387336, 1043.490916)),
+    (5, (1683.983460, 1672.593708, 939.857540, 556.352188)),
+])
+def test_intrinsics_of_test_cameras_follow_from_sensor_and_lens(number, expected):
+    matrix = tdhp_testset.camera_of(number).intrinsic_matrix
+    np.testing.assert_allclose(matrix[[0, 1, 0, 1], [0, 1, 2, 2]], expected, rtol=1e-6)
+
+
+def test_an_unknown_activity_code_is_an_error(tmp_path):
+    fake.write_test_sequence(tmp_path / "TS1", 1, with_images=False)
+    path = tmp_path / "TS1" / "annot_data.mat"
+    with h5py.File(path, "a") as file:
+        file["activity_annotation"][0] = 0
+    with pytest.raises(UserError, match="annot_data.mat' is not a test annotation"):
+        tdhp_testset.read_test_frames(path)
+
+
+def test_a_camera_that_the_calibration_lacks_is_named(root):
+    num_cameras = len(read_calibration(root / "3dhp" / "S1" / "Seq1" / "camera.calibration"))
+    view = View("train", 1, 1, num_cameras)
+    with pytest.raises(UserError, match=f"ends after {num_cameras} cameras"):
+        tdhp_files.calibrated_camera(root / "3dhp", view)
 
 
 def test_a_damaged_calibration_is_named(tmp_path):
