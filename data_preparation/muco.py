@@ -53,6 +53,7 @@ class MuCo(Converter):
     NAME = "muco"
     TITLE = "MuCo-3DHP"
     FOLDER = "muco"
+    VERSION = 2
     DETECTION_FILES = ("yolov4_detections.pkl", "yolov3_detections.pkl")
 
     num_composites: int = option(200_000, "how many images are composed", True)

@@ -88,7 +88,9 @@ def visible_box(source: Source, is_visible: np.ndarray) -> Optional[np.ndarray]:
     if points is None:
         return None
     box = np.array(cv2.boundingRect(points), np.float32)
-    joints = boxes.expand(source.joint_box_px, _BOX_FACTOR)
+    frame = boxes.full(source.image.shape[1::-1])
+    joints_px = source.camera.camera_to_image(source.joints_mm)
+    joints = boxes.expand(boxes.intersection(boxes.bounding_box(joints_px), frame), _BOX_FACTOR)
     rows = boxes.intersection(box, [box[0], joints[1], box[2], joints[3]])
     return rows if rows[3] > 0 else None
 

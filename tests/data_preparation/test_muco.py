@@ -137,6 +137,17 @@ def test_nearer_people_and_their_chairs_hide_farther_ones():
             muco_composites.visible_box(far, is_far_visible), [50, 20, 40, 40])
 
 
+def test_a_visible_box_reaches_as_far_up_and_down_as_all_joints():
+    source = flat_source(50, 1000, (30, 20, 70, 60))
+    source.joints_mm[0, 1] = 70_000  # a toe, which is not among the 17 joints of the body
+    everything = np.ones((100, 100), bool)
+    box = muco_composites.visible_box(source, everything)
+    np.testing.assert_allclose(box, [0, 45 - 25 * 1.05, 100, 50 * 1.05], atol=1e-3)
+    source.joints_mm[0, 1] = 300_000  # below the image
+    box = muco_composites.visible_box(source, everything)
+    np.testing.assert_allclose(box, [0, 60 - 40 * 1.05, 100, 40 * 1.05 + 40], atol=1e-3)
+
+
 def test_images_are_brightened_by_their_gamma():
     sources = [flat_source(64, depth, (10, 10, 20, 20)) for depth in (1, 2)]
     image = muco_composites.render(sources, [0.7, 0.8])
