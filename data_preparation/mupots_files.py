@@ -40,9 +40,12 @@ def read_people(path: pathlib.Path) -> list[Person]:
     """
     annotations = read_mat(path, "annotations")
     with reading(path, "an annotation of MuPoTS-3D with 17 joints per person"):
-        # A single person or frame has lost its axis.
-        num_frames = len(list(path.parent.glob("img_*.jpg"))) or len(np.atleast_1d(annotations))
-        table = np.asarray(annotations, object).reshape(num_frames, -1)
+        table = np.asarray(annotations, object)
+        num_images = len(list(path.parent.glob("img_*.jpg")))
+        if table.ndim < 2:  # a single person or frame has lost its axis
+            table = table.reshape(num_images or table.size, -1)
+        if num_images not in (0, len(table)):
+            raise ValueError(f"it has {len(table)} frames, but {num_images} images lie beside it")
         return [_person(frame, record) for frame, row in enumerate(table) for record in row]
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
+import scipy.io
 
 from data_preparation.mupots_files import camera_of, read_people
 from metrabs.errors import UserError
@@ -37,6 +40,20 @@ def test_a_camera_needs_somebody_valid(root):
     people = read_people(root / "mupots" / "TS1" / "annot.mat")
     with pytest.raises(UserError, match="valid people"):
         camera_of([person for person in people if not person.is_valid])
+
+
+def test_a_single_frame_keeps_its_people(root, tmp_path):
+    annotations = scipy.io.loadmat(root / "mupots" / "TS1" / "annot.mat")["annotations"]
+    scipy.io.savemat(tmp_path / "annot.mat", {"annotations": annotations[:1]})
+    (tmp_path / "img_000000.jpg").touch()
+    assert [person.frame for person in read_people(tmp_path / "annot.mat")] == [0, 0]
+
+
+def test_images_that_lack_are_noticed(root, tmp_path):
+    shutil.copytree(root / "mupots" / "TS1", tmp_path / "TS1")
+    (tmp_path / "TS1" / "img_000001.jpg").unlink()
+    with pytest.raises(UserError, match="annot.mat' is not .*has 2 frames, but 1 images"):
+        read_people(tmp_path / "TS1" / "annot.mat")
 
 
 def test_a_foreign_file_is_named(tmp_path):
