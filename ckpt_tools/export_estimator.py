@@ -114,7 +114,7 @@ def _load_crop_model(path: str) -> Any:
 
 def _read_config(model_path: str) -> Optional[Config]:
     path = pathlib.Path(model_path, _CONFIG_NAME)
-    return Config.from_json(path.read_text(encoding="utf-8")) if path.exists() else None
+    return Config.from_json(path.read_text(encoding="utf-8"), path) if path.exists() else None
 
 
 def _read_skeletons(path: str) -> dict[str, Skeleton]:

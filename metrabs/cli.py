@@ -28,9 +28,10 @@ from typing import Any, Callable, Optional
 
 from absl import flags
 
-from metrabs.config import Config, all_settings, value_type
+from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, UserError, WorkerLostError
 from metrabs.released_flags import RELEASED_FLAGS, check_released_flags
+from metrabs.settings import value_type
 from metrabs.synthetic.provision import BUILTIN_2D, BUILTIN_3D, offer_builtin_datasets
 
 EXIT_WRONG_INPUT = 1

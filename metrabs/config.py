@@ -10,27 +10,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional
 
-from metrabs.errors import UserError, unknown_name_error
+from metrabs.errors import UserError
+from metrabs.files import PathLike
+from metrabs.settings import checked_value, setting, unknown_setting_error
 
-_T = TypeVar("_T")
-
-
-def setting(
-    default: Any, help: str, unit: str = "", choices: Optional[tuple[str, ...]] = None
-) -> Any:
-    """Declares a field of a settings dataclass.
-
-    Args:
-        default: the default value.
-        help: one sentence for the command line help.
-        unit: the unit of the value, such as 'mm' or 'degrees'.
-        choices: the admitted values, where there are only a few.
-    """
-    return dataclasses.field(
-        default=default, metadata={"help": help, "unit": unit, "choices": choices}
-    )
+_SPLITS = ("train", "valid", "test", "trainval")
+_INTERPOLATIONS = ("nearest", "linear", "cubic", "area", "lanczos4")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,9 +26,10 @@ class RunConfig:
 
     logdir: str = setting("default_logdir", "run folder, relative to $DATA_ROOT/experiments")
     comment: str = setting("", "free text that is written to the log")
-    seed: int = setting(1, "seed of every random choice")
+    seed: int = setting(1, "seed of every random choice", at_least=0, at_most=2**32 - 1)
     workers: Optional[int] = setting(
-        None, "data loading processes; default: one per processor, at most 12; 0 loads in-process"
+        None, "data loading processes; default: one per processor, at most 12; 0 loads in-process",
+        at_least=0
     )
     multi_gpu: bool = setting(
         False, "train on all GPUs of this machine (on several machines: by TF_CONFIG)"
@@ -66,12 +54,13 @@ class RunConfig:
     test_time_mirror_aug: bool = setting(
         False, "predict the average of every crop and its mirror image"
     )
-    log_period: int = setting(30, "steps between entries of the log", unit="steps")
+    log_period: int = setting(30, "steps between entries of the log", unit="steps", at_least=1)
     # Not in the release, which shows pictures in windows.
     picture_period: Optional[int] = setting(
-        None, "steps between pictures of predicted and true poses in TensorBoard; default: none"
+        None, "steps between pictures of predicted and true poses in TensorBoard; default: none",
+        at_least=1
     )
-    num_pictures: int = setting(4, "how many validation examples these pictures show")
+    num_pictures: int = setting(4, "how many validation examples these pictures show", at_least=1)
     # Deviation: the release always logs to Weights & Biases (project 'metrabs'), which needs an
     # account and a network. Here it does so if asked.
     wandb_project: Optional[str] = setting(
@@ -89,30 +78,27 @@ class DataConfig:
     )
     batch_size: Optional[int] = setting(
         None, "3D examples per step; default: 96 for merged datasets, else 32. Other sizes keep "
-        "the shares of a merged dataset on average"
+        "the shares of a merged dataset on average", at_least=1
     )
     batch_size_2d: Optional[int] = setting(
-        None, "2D examples per step; default: 32"
+        None, "2D examples per step; default: 32", at_least=1
     )
-    batch_size_test: int = setting(150, "examples per step in validation and prediction")
-    train_on: str = setting(
-        "train", "split used for training", choices=("train", "valid", "test", "trainval")
+    batch_size_test: int = setting(
+        150, "examples per step in validation and prediction", at_least=1
     )
+    train_on: str = setting("train", "split used for training", choices=_SPLITS)
     # Not in the release, which knows no other way.
     max_broken_images: int = setting(
         1000, "so many different images of the training data may be missing or damaged; other "
-        "examples of the same dataset take their place. Training stops when there are more"
+        "examples of the same dataset take their place. Training stops when there are more",
+        at_least=0
     )
     released_order: bool = setting(
         False, "replay the random order of the release, example by example; resuming then takes "
         "the longer the more steps are done"
     )
-    validate_on: str = setting(
-        "valid", "split used for validation", choices=("train", "valid", "test", "trainval")
-    )
-    test_on: str = setting(
-        "test", "split used for prediction", choices=("train", "valid", "test", "trainval")
-    )
+    validate_on: str = setting("valid", "split used for validation", choices=_SPLITS)
+    test_on: str = setting("test", "split used for prediction", choices=_SPLITS)
     model_joints: Optional[str] = setting(
         None, "dataset whose joints the model predicts; default: dataset3d"
     )
@@ -129,31 +115,46 @@ class DataConfig:
 class LoadingConfig:
     """How an example becomes a network input: crop, augmentation, interpolation."""
 
-    proc_side: int = setting(256, "side of the square crop", unit="pixels")
+    proc_side: int = setting(256, "side of the square crop", unit="pixels", at_least=32)
     geom_aug: bool = setting(True, "geometric augmentation")
     test_aug: bool = setting(False, "augment at test time, too")
-    rot_aug: float = setting(20.0, "largest in-plane rotation", unit="degrees")
-    scale_aug_up: float = setting(25.0, "largest magnification", unit="percent")
-    scale_aug_down: float = setting(25.0, "largest reduction", unit="percent")
-    shift_aug: float = setting(10.0, "largest shift", unit="percent of the crop side")
-    full_rot_aug_prob: float = setting(0.0, "probability of a rotation by up to 180 degrees")
-    partial_visibility_prob: float = setting(0.0, "probability of cropping to a random sub-box")
-    occlude_aug_prob: float = setting(0.5, "probability of synthetic occlusion (3D examples)")
-    occlude_aug_prob_2d: float = setting(0.7, "probability of synthetic occlusion (2D examples)")
-    occlude_aug_scale: float = setting(1.0, "size factor of synthetic occluders")
+    rot_aug: float = setting(
+        20.0, "largest in-plane rotation", unit="degrees", at_least=0, at_most=180
+    )
+    scale_aug_up: float = setting(25.0, "largest magnification", unit="percent", at_least=0)
+    scale_aug_down: float = setting(
+        25.0, "largest reduction", unit="percent", at_least=0, at_most=99
+    )
+    shift_aug: float = setting(10.0, "largest shift", unit="percent of the crop side", at_least=0)
+    full_rot_aug_prob: float = setting(
+        0.0, "probability of a rotation by up to 180 degrees", at_least=0, at_most=1
+    )
+    partial_visibility_prob: float = setting(
+        0.0, "probability of cropping to a random sub-box", at_least=0, at_most=1
+    )
+    occlude_aug_prob: float = setting(
+        0.5, "probability of synthetic occlusion (3D examples)", at_least=0, at_most=1
+    )
+    occlude_aug_prob_2d: float = setting(
+        0.7, "probability of synthetic occlusion (2D examples)", at_least=0, at_most=1
+    )
+    occlude_aug_scale: float = setting(1.0, "size factor of synthetic occluders", at_least=0)
     background_aug_prob: float = setting(
-        0.7, "probability of background replacement (examples with a person mask)"
+        0.7, "probability of background replacement (examples with a person mask)",
+        at_least=0, at_most=1
     )
     color_aug: bool = setting(True, "colour augmentation")
-    antialias_train: int = setting(1, "supersampling factor of the crop warp in training")
-    antialias_test: int = setting(1, "supersampling factor of the crop warp at test time")
+    antialias_train: int = setting(
+        1, "supersampling factor of the crop warp in training", at_least=1
+    )
+    antialias_test: int = setting(
+        1, "supersampling factor of the crop warp at test time", at_least=1
+    )
     image_interpolation_train: str = setting(
-        "linear", "interpolation in training", choices=("nearest", "linear", "cubic", "area",
-                                                        "lanczos4")
+        "linear", "interpolation in training", choices=_INTERPOLATIONS
     )
     image_interpolation_test: str = setting(
-        "linear", "interpolation at test time", choices=("nearest", "linear", "cubic", "area",
-                                                         "lanczos4")
+        "linear", "interpolation at test time", choices=_INTERPOLATIONS
     )
     universal_skeleton: bool = setting(
         False, "train on height-normalised targets where a dataset has them"
@@ -176,8 +177,10 @@ class ModelConfig:
         "float16", "compute type; 16-bit types mean mixed precision",
         choices=("float16", "float32", "bfloat16"),
     )
-    depth: int = setting(8, "depth bins of the volumetric heatmap")
-    box_size_mm: float = setting(2200.0, "side of the volume that the 3D head spans", unit="mm")
+    depth: int = setting(8, "depth bins of the volumetric heatmap", at_least=1)
+    box_size_mm: float = setting(
+        2200.0, "side of the volume that the 3D head spans", unit="mm", above=0
+    )
     stride_train: int = setting(32, "output stride of the backbone in training", unit="pixels")
     stride_test: int = setting(32, "output stride of the backbone at test time", unit="pixels")
     centered_stride: bool = setting(True, "centre the sampling grid of the last strided stage")
@@ -189,17 +192,19 @@ class ModelConfig:
     # Not in the release. Some backbones average their statistics over thousands of steps, which
     # short runs do not have.
     batch_norm_momentum: Optional[float] = setting(
-        None, "momentum of the moving statistics; default: the backbone's own"
+        None, "momentum of the moving statistics; default: the backbone's own",
+        at_least=0, at_most=1
     )
     constrain_kernel_norm: float = setting(
-        20.0, "largest norm of convolution kernels (EfficientNetV2); inf disables"
+        20.0, "largest norm of convolution kernels (EfficientNetV2); inf disables", above=0
     )
     mean_relative: bool = setting(True, "root-relative means relative to the mean of valid joints")
     weak_perspective: bool = setting(
         False, "reconstruct absolute poses by weak perspective at test time"
     )
     mix_3d_inside_fov: float = setting(
-        0.5, "share of the 3D head in absolute positions of joints inside the field of view"
+        0.5, "share of the 3D head in absolute positions of joints inside the field of view",
+        at_least=0, at_most=1
     )
     reconstruction_scale: str = setting(
         "example", "over what the least squares of the reconstruction are normalised "
@@ -235,21 +240,24 @@ class ModelConfig:
 class LossConfig:
     """Weights of the loss terms."""
 
-    loss2d_factor: float = setting(0.2, "weight of the 2D-labelled examples")
-    absloss_factor: float = setting(0.1, "weight of the absolute pose loss")
+    loss2d_factor: float = setting(0.2, "weight of the 2D-labelled examples", at_least=0)
+    absloss_factor: float = setting(0.1, "weight of the absolute pose loss", at_least=0)
     absloss_start_step: int = setting(5000, "step after which the absolute pose loss is active")
     weak_perspective_steps: int = setting(
-        500, "first steps of training that reconstruct by weak perspective"
+        500, "first steps of training that reconstruct by weak perspective", at_least=0
     )
-    loss_manif_factor: float = setting(1.0, "weight of the consistency loss on 3D examples")
-    loss_manif_factor2d: float = setting(1.0, "relative weight of it on 2D examples")
+    loss_manif_factor: float = setting(
+        1.0, "weight of the consistency loss on 3D examples", at_least=0
+    )
+    loss_manif_factor2d: float = setting(1.0, "relative weight of it on 2D examples", at_least=0)
     teacher_loss_factor: float = setting(
-        1.0, "weight of the loss between predicted latent points and those of the predicted joints"
+        1.0, "weight of the loss between predicted latent points and those of the predicted "
+        "joints", at_least=0
     )
     teacher_start_step: int = setting(5000, "step after which that loss is active")
     allhead_aegt_loss_factor: float = setting(
         1.0, "weight of the loss between autoencoded predicted joints and the truth, if both "
-        "joints and latent points are predicted"
+        "joints and latent points are predicted", at_least=0
     )
     stop_gradient_latent: bool = setting(
         True, "the predicted joints do not learn from predicted latent points"
@@ -260,23 +268,28 @@ class LossConfig:
 class OptimizationConfig:
     """Optimizer, schedule and the rhythm of training."""
 
-    training_steps: Optional[int] = setting(None, "number of optimizer steps of the whole run")
-    base_learning_rate: float = setting(2.121e-4, "learning rate at the first step")
-    weight_decay: float = setting(3e-3, "weight decay before normalisation by the schedule")
+    training_steps: Optional[int] = setting(
+        None, "number of optimizer steps of the whole run", at_least=1
+    )
+    base_learning_rate: float = setting(2.121e-4, "learning rate at the first step", above=0)
+    weight_decay: float = setting(
+        3e-3, "weight decay before normalisation by the schedule", at_least=0
+    )
     dual_finetune_lr: bool = setting(
         False, "fine-tuning: low learning rate for the backbone, high one for the head"
     )
     ema_momentum: float = setting(
         1.0, "momentum of the moving average that replaces the weights after the last step; "
-        "1 disables it"
+        "1 disables it", at_least=0, at_most=1
     )
-    loss_scale: float = setting(128.0, "loss scale of float16 training")
+    loss_scale: float = setting(128.0, "loss scale of float16 training", at_least=1)
     dynamic_loss_scale: bool = setting(
         False, "adapt the loss scale: skip steps whose gradients overflow and halve it, double it "
         "after 2000 others"
     )
     grad_accum_steps: int = setting(
-        1, "parts in which a batch is worked through one after the other, to save memory"
+        1, "parts in which a batch is worked through one after the other, to save memory",
+        at_least=1
     )
     # Not in the release, where an environment variable lets TensorFlow choose what to compile.
     xla: str = setting(
@@ -284,10 +297,12 @@ class OptimizationConfig:
         "too; or nothing", choices=("heads", "full", "off")
     )
     finetune_in_inference_mode: int = setting(
-        0, "last steps that train with batch normalisation in inference mode"
+        0, "last steps that train with batch normalisation in inference mode", at_least=0
     )
-    validate_period: Optional[int] = setting(None, "steps between validations; default: none")
-    checkpoint_period: int = setting(2000, "steps between checkpoints")
+    validate_period: Optional[int] = setting(
+        None, "steps between validations; default: none", at_least=1
+    )
+    checkpoint_period: int = setting(2000, "steps between checkpoints", at_least=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -312,8 +327,8 @@ class Config:
         """
         groups: dict[str, dict[str, Any]] = {name: {} for name in _group_names()}
         for name, value in settings.items():
-            group, field = _find_setting(name)
-            groups[group][name] = _checked(field, value)
+            group, field_and_type = _find_setting(name)
+            groups[group][name] = checked_value(*field_and_type, value)
         return dataclasses.replace(
             self,
             **{g: dataclasses.replace(getattr(self, g), **v) for g, v in groups.items() if v},
@@ -331,8 +346,12 @@ class Config:
         return json.dumps(self.to_flat_dict(), indent=2, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> Config:
+    def from_json(cls, text: str, source: PathLike = "the settings") -> Config:
         """Reads settings written by `to_json`; missing names keep their defaults.
+
+        Args:
+            text: what `to_json` returned.
+            source: where it is from, for error messages.
 
         Raises:
             UserError: the text is not JSON or holds unknown names or inadmissible values.
@@ -340,10 +359,13 @@ class Config:
         try:
             flat = json.loads(text)
         except json.JSONDecodeError as error:
-            raise UserError(f"The settings are not valid JSON: {error}.") from error
+            raise UserError(f"'{source}' is not valid JSON: {error}.") from error
         if not isinstance(flat, dict):
-            raise UserError("The settings must be one JSON object of names and values.")
-        return cls().replace(**flat)
+            raise UserError(f"'{source}' must hold one JSON object of names and values.")
+        try:
+            return cls().replace(**flat)
+        except UserError as error:
+            raise UserError(f"'{source}' cannot be used: {error}") from error
 
 
 def all_settings() -> list[tuple[str, dataclasses.Field[Any], Any]]:
@@ -356,17 +378,6 @@ def all_settings() -> list[tuple[str, dataclasses.Field[Any], Any]]:
     return result
 
 
-def is_optional(kind: Any) -> bool:
-    """Tells whether a resolved type admits None."""
-    return type(None) in typing.get_args(kind)
-
-
-def value_type(kind: Any) -> type:
-    """Returns str, int, float or bool for a resolved type, looking through Optional."""
-    inner = [arg for arg in typing.get_args(kind) if arg is not type(None)]
-    return inner[0] if inner else kind
-
-
 def _group_names() -> list[str]:
     return [field.name for field in dataclasses.fields(Config)]
 
@@ -375,23 +386,4 @@ def _find_setting(name: str) -> tuple[str, tuple[dataclasses.Field[Any], Any]]:
     for group, field, kind in all_settings():
         if field.name == name:
             return group, (field, kind)
-    raise unknown_name_error("setting", name, [field.name for _, field, _ in all_settings()])
-
-
-def _checked(field_and_type: tuple[dataclasses.Field[Any], Any], value: Any) -> Any:
-    field, kind = field_and_type
-    if value is None and is_optional(kind):
-        return None
-    expected = value_type(kind)
-    if expected is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-        raise UserError(
-            f"Setting '{field.name}' must be of type {expected.__name__}, not {value!r}."
-        )
-    choices = field.metadata["choices"]
-    if choices and value not in choices:
-        raise UserError(
-            f"Setting '{field.name}' must be one of {', '.join(choices)}, not '{value}'."
-        )
-    return value
+    raise unknown_setting_error(name, [field.name for _, field, _ in all_settings()])

@@ -14,10 +14,11 @@ import pytest
 
 from metrabs.backbones.registry import build_backbone
 from metrabs.cli import given_settings, main, parse_flags
-from metrabs.config import Config, all_settings, is_optional
+from metrabs.config import Config, all_settings
 from metrabs.errors import UserError
 from metrabs.models.build import build_crop_model
 from metrabs.released_flags import RELEASED_FLAGS
+from metrabs.settings import is_optional
 from metrabs.skeletons import JointInfo
 
 # name: (default in the release, another value)

@@ -9,8 +9,9 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from metrabs.config import Config, all_settings, value_type
+from metrabs.config import Config, all_settings
 from metrabs.released_flags import RELEASED_FLAGS
+from metrabs.settings import value_type
 
 PAGE = pathlib.Path(__file__).with_suffix(".md")
 _COMMAND = "python -m docs.reference.flags"

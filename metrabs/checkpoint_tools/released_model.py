@@ -124,7 +124,7 @@ def variable_name(variable: tf.Variable) -> str:
 def _own_config(path: pathlib.Path) -> Config:
     """Reads the settings that our own exports carry; the defaults otherwise."""
     file = path / CONFIG_FILE
-    return Config.from_json(file.read_text(encoding="utf-8")) if file.exists() else Config()
+    return Config.from_json(file.read_text(encoding="utf-8"), file) if file.exists() else Config()
 
 
 def _find_attribute(stored: StoredVariables, name: str) -> Optional[StoredVariable]:

@@ -205,7 +205,7 @@ def read_description(folder: pathlib.Path) -> tuple[Config, JointInfo]:
     try:
         joints = json.loads((folder / JOINTS_FILE).read_text())
         joint_info = JointInfo(joints["names"], [tuple(edge) for edge in joints["edges"]])
-        config = Config.from_json((folder / CONFIG_FILE).read_text())
+        config = Config.from_json((folder / CONFIG_FILE).read_text(), folder / CONFIG_FILE)
         config = config.replace(bone_length_dataset=None)
         if config.model.affine_weights:
             config = config.replace(affine_weights=str(folder / AFFINE_WEIGHTS_FILE))

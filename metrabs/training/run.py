@@ -164,20 +164,13 @@ def _set_up_tensorflow(seed: int) -> None:
 
 def _num_steps(config: Config) -> int:
     num_steps = config.optimization.training_steps
-    if num_steps is None or num_steps < 1:
+    if num_steps is None:
         raise UserError("Training needs --training_steps, the number of steps of the whole run.")
-    if not 0 <= config.optimization.finetune_in_inference_mode <= num_steps:
+    if config.optimization.finetune_in_inference_mode > num_steps:
         raise UserError(
             "--finetune_in_inference_mode must be between 0 and --training_steps="
             f"{num_steps}, not {config.optimization.finetune_in_inference_mode}."
         )
-    for group, name in (
-        (config.optimization, "checkpoint_period"), (config.optimization, "validate_period"),
-        (config.run, "picture_period"), (config.run, "num_pictures"),
-    ):
-        value = getattr(group, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} must be at least 1, not {value}.")
     return num_steps
 
 
@@ -208,11 +201,13 @@ def _check_division(config: Config, datasets: _Datasets, num_replicas: int) -> N
     if datasets.labeled2d is not None:
         sizes["batch_size_2d"] = batch_size_of(datasets.labeled2d, config.data.batch_size_2d)
     for name, size in sizes.items():
-        if num_parts < 1 or size % (num_parts * num_replicas):
+        multiple = num_parts * num_replicas
+        if size % multiple:
             on_devices = f" on {num_replicas} devices" if num_replicas > 1 else ""
             raise UserError(
                 f"--grad_accum_steps={num_parts}{on_devices} does not divide --{name}={size}; a "
-                "batch is worked through in equal parts."
+                f"batch is worked through in equal parts. Choose a multiple of {multiple}, such "
+                f"as --{name}={-(-size // multiple) * multiple}."
             )
     part_size = sum(sizes.values()) // (num_parts * num_replicas)
     ghost_sizes = parse_ghost_batch_sizes(config.model.ghost_bn)

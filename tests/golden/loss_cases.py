@@ -8,8 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from metrabs.acae.weights_file import AffineWeights
-from metrabs.config import Config, all_settings, value_type
+from metrabs.config import Config, all_settings
 from metrabs.models.variant_choice import build_variant
+from metrabs.settings import value_type
 from metrabs.skeletons import JointInfo
 from metrabs.training.loss_terms import Labels2D, Labels3D, PoseLoss
 from metrabs.training.losses import build_loss
