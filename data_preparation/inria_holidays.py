@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
-import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -24,8 +23,9 @@ import PIL.Image
 import tqdm
 from absl import flags
 
+from data_preparation.common.command import data_root_of, define_data_root
 from data_preparation.common.detections import PeopleFinder, loaded_finder
-from metrabs.cli import no_words, required, run_command
+from metrabs.cli import no_words, run_command
 from metrabs.data.augmentation.sources import BACKGROUNDS_FOLDER, BACKGROUNDS_LIST
 from metrabs.data.images import read_image
 from metrabs.errors import UserError
@@ -145,8 +145,7 @@ def _names_in(folder: pathlib.Path) -> list[str]:
 
 def define_flags(values: flags.FlagValues) -> None:
     """Declares the flags of this command."""
-    flags.DEFINE_string("data_root", os.environ.get("DATA_ROOT"),
-                        "folder of all data; default: $DATA_ROOT", flag_values=values)
+    define_data_root(values)
     flags.DEFINE_string(
         "detections", "", "file of precomputed person detections of the pictures in jpg_small; "
         f"default: {' or '.join(_DETECTION_FILES)} beside jpg, if there is one",
@@ -163,7 +162,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
     no_words(words)
-    data_root = pathlib.Path(*required(values, "data_root")).absolute()
+    data_root = data_root_of(values)
     usual = tuple(str(data_root / "inria_holidays" / name) for name in _DETECTION_FILES)
     finder = loaded_finder(values.detections, usual, values.detector)
     folder = data_root / BACKGROUNDS_FOLDER

@@ -8,7 +8,6 @@ there. docs/prepare/pascal_voc.md tells what to download.
 
 from __future__ import annotations
 
-import os
 import pathlib
 import sys
 import xml.etree.ElementTree
@@ -20,7 +19,9 @@ import PIL.Image
 import tqdm
 from absl import flags
 
-from metrabs.cli import no_words, required, run_command
+from data_preparation.common.command import data_root_of, define_data_root
+from data_preparation.common.readers import reading
+from metrabs.cli import no_words, run_command
 from metrabs.data.augmentation.occluder_table import write_occluders
 from metrabs.data.augmentation.occlusion import resized, soften_mask
 from metrabs.data.augmentation.pools import Occluder
@@ -60,14 +61,15 @@ def occluders_in(voc_folder: pathlib.Path) -> Iterator[Occluder]:
             "tells what to download and where to unpack it."
         )
     for path in tqdm.tqdm(paths, unit=" files", disable=None):
-        annotation = _read_annotation(path)
+        with reading(path, "an annotation of Pascal VOC"):
+            annotation = xml.etree.ElementTree.parse(path).getroot()
+            objects = usable_objects(annotation)
         labels_path = voc_folder / "SegmentationObject" / f"{path.stem}.png"
-        objects = usable_objects(annotation)
         # A missing segmentation, at which the release fails, leaves out its image.
         if objects and labels_path.exists():
             image_name = annotation.findtext("filename", f"{path.stem}.jpg")
             image = read_image(str(voc_folder / "JPEGImages" / image_name))
-            labels = np.asarray(PIL.Image.open(labels_path))
+            labels = _read_labels(labels_path, image.shape[:2])
             cuts = (cut_out(image, labels, found) for found in objects)
             yield from (occluder for occluder in cuts if occluder is not None)
 
@@ -114,11 +116,14 @@ def convert(data_root: pathlib.Path) -> int:
     return write_occluders(data_root / OCCLUDERS_FOLDER, occluders_in(voc_folder))
 
 
-def _read_annotation(path: pathlib.Path) -> xml.etree.ElementTree.Element:
-    try:
-        return xml.etree.ElementTree.parse(path).getroot()
-    except xml.etree.ElementTree.ParseError as error:
-        raise UserError(f"Annotation '{path}' is damaged: {error}. Unpack it again.") from error
+def _read_labels(path: pathlib.Path, imshape: tuple[int, ...]) -> np.ndarray:
+    """Returns the number of the object that each pixel belongs to."""
+    with reading(path, "a segmentation image with a palette"):
+        with PIL.Image.open(path) as file:
+            labels = np.asarray(file)
+        if labels.shape != imshape:
+            raise ValueError(f"{labels.shape} numbers for an image of {imshape} pixels")
+    return labels
 
 
 def _box_side(found: xml.etree.ElementTree.Element, axis: str) -> slice:
@@ -133,14 +138,13 @@ def _is_set(found: xml.etree.ElementTree.Element, name: str) -> bool:
 
 def define_flags(values: flags.FlagValues) -> None:
     """Declares the flags of this command."""
-    flags.DEFINE_string("data_root", os.environ.get("DATA_ROOT"),
-                        "folder of all data; default: $DATA_ROOT", flag_values=values)
+    define_data_root(values)
 
 
 def run(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
     no_words(words)
-    data_root = pathlib.Path(*required(values, "data_root")).absolute()
+    data_root = data_root_of(values)
     print(f"{convert(data_root)} occluders in {data_root / OCCLUDERS_FOLDER}")
 
 

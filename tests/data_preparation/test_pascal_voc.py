@@ -4,6 +4,7 @@ import shutil
 import xml.etree.ElementTree
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from data_preparation import pascal_voc
@@ -83,7 +84,24 @@ def test_the_command_reports_and_explains_mistakes(root, capsys):
     assert run_main(["--help"]) == 0
 
 
-def test_a_damaged_annotation_is_named(root):
-    (root / "pascal_voc" / "Annotations" / "2007_000001.xml").write_text("<annotation>")
-    with pytest.raises(UserError, match="2007_000001.xml' is damaged"):
+@pytest.mark.parametrize("text", [
+    "<annotation>", fake.annotation("x", [fake.Annotated("cat", ("left", 1, 2, 3))]),
+])
+def test_a_damaged_annotation_is_named(root, text):
+    (root / "pascal_voc" / "Annotations" / "2007_000001.xml").write_text(text)
+    with pytest.raises(UserError, match="2007_000001.xml' is not an annotation.*again"):
+        pascal_voc.convert(root)
+
+
+@pytest.mark.parametrize(("shape", "message"), [
+    (None, "cannot identify"), ((fake.HEIGHT, fake.WIDTH, 3), "3. numbers for an image"),
+    ((9, 9), "9. numbers for an image"),
+])
+def test_a_damaged_segmentation_is_named(root, shape, message):
+    path = root / "pascal_voc" / "SegmentationObject" / "2007_000001.png"
+    if shape is None:
+        path.write_bytes(b"no image")
+    else:
+        PIL.Image.fromarray(np.zeros(shape, np.uint8)).save(path)
+    with pytest.raises(UserError, match=f"2007_000001.png' is not a segmentation.*{message}"):
         pascal_voc.convert(root)
