@@ -70,6 +70,37 @@ def test_bones(numbers):
     assert_close(mean_bone_lengths(numbers["bones_poses"], joint_info), numbers["bones_mean"])
 
 
+def test_stored_coordinates_lose_less_than_the_compression_of_the_release(numbers, tmp_path):
+    """The release halves the precision where that costs less than 1 mm, we nowhere do."""
+    cases = [key[:-len("_in")] for key in numbers
+             if key.startswith("compress_") and key.endswith("_in")]
+    assert cases
+    for case in cases:
+        coords_mm = numbers[f"{case}_in"]
+        loss_mm = np.nanmax(np.abs(numbers[f"{case}_out"].astype(np.float64) - coords_mm))
+        restored = restored_coords(coords_mm, tmp_path / f"{case}.pkl")
+        np.testing.assert_array_equal(np.isnan(restored), np.isnan(coords_mm))
+        assert loss_mm < 1 and np.nanmax(np.abs(restored - coords_mm)) < 0.01
+
+
+def test_stored_coordinates_far_from_the_origin_stay_exact(numbers, tmp_path):
+    cases = [key for key in numbers if key.startswith("compress_") and key.endswith("_dtype")]
+    assert cases
+    for case in cases:
+        resolution_mm = np.spacing(np.array(50000, str(numbers[case])))
+        coords_mm = 50000 + np.random.default_rng(0).normal(0, 300, (9, 3))
+        error_mm = np.abs(restored_coords(coords_mm, tmp_path / f"{case}.pkl") - coords_mm).max()
+        assert error_mm < max(resolution_mm, 0.01), case
+
+
+def restored_coords(coords_mm, path):
+    """Writes a pose [J, 3] to a cache file and reads it again."""
+    joint_info = JointInfo([f"joint{i}" for i in range(len(coords_mm))], [])
+    example = Pose3DExample("image.jpg", coords_mm, np.array([0, 0, 1, 1]), Camera())
+    write_cache(path, PoseDataset("set", joint_info, [example]))
+    return open_cache(path).train[0].world_coords
+
+
 @pytest.fixture
 def judged(numbers, tmp_path):
     """The examples of the plausibility cases as a block of rows, with their skeleton."""
