@@ -26,6 +26,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=str(_DEFAULT_GOLDEN_DIR),
         help="folder with the golden .npz files (default: the copies in tests/golden/data)",
     )
+    parser.addoption(
+        "--samples_dir",
+        default=os.environ.get("METRABS_SAMPLES", ""),
+        help="folder with photographs and annotations of real datasets, laid out as in the test "
+        "data of the mmpose repository (default: $METRABS_SAMPLES; without it, the tests that "
+        "need them are skipped)",
+    )
+
+
+@pytest.fixture
+def samples_of(request: pytest.FixtureRequest) -> Callable[[str], pathlib.Path]:
+    """Returns a function from a dataset to the folder of its real samples; skips without them."""
+
+    def find(name: str) -> pathlib.Path:
+        given = request.config.getoption("--samples_dir")
+        folder = pathlib.Path(given) / name
+        if not given or not folder.is_dir():
+            pytest.skip(f"no real samples of {name}; see --samples_dir")
+        return folder
+
+    return find
 
 
 @pytest.fixture

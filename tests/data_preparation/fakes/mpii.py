@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,28 +33,39 @@ def box_of(name: str) -> np.ndarray:
 def make_mpii(root: pathlib.Path) -> None:
     """Writes the dataset into `root/mpii`."""
     folder = root / "mpii"
-    kinds = [("image", object), ("annorect", object), ("frame_sec", object), ("vididx", object)]
-    annolist = np.zeros((1, 3), kinds)
+    people_px: dict[str, list[np.ndarray]] = {}
     for i in range(3):
         name = f"{i + 1:09d}.jpg"
         image = toolkit.blank_image(IMSIZE_WH)
-        rectangles: list[dict[str, Any]] = []
-        for person, (of_image, _, num_points) in PEOPLE.items():
-            if of_image == i:
-                toolkit.draw_markers(image, joints_px(person)[:num_points])
-                rectangles.append(_rectangle(joints_px(person)[:num_points]))
+        people_px[name] = [joints_px(person)[:num_points]
+                           for person, (of_image, _, num_points) in PEOPLE.items()
+                           if of_image == i]
+        for points_px in people_px[name]:
+            toolkit.draw_markers(image, points_px)
         if i == 1:
-            rectangles.append(_rectangle(np.zeros((0, 2))))
+            people_px[name].append(np.zeros((0, 2)))
         toolkit.write_image(folder / "images" / name, image)
-        annolist[0, i] = ({"name": name}, _struct_array(rectangles), 1.0, 1.0)
-    release = {"annolist": annolist, "img_train": np.array([[1, 1, 0]]), "version": "12"}
+    write_annotations(folder, people_px, is_training=[1, 1, 0])
+
+
+def write_annotations(
+    folder: pathlib.Path, people_px: Mapping[str, Sequence[np.ndarray]],
+    is_training: Sequence[int],
+) -> None:
+    """Writes the annotation file, given the joints of the people by image; NaN: not annotated."""
+    kinds = [("image", object), ("annorect", object), ("frame_sec", object), ("vididx", object)]
+    annolist = np.zeros((1, len(people_px)), kinds)
+    for i, (name, people) in enumerate(people_px.items()):
+        rectangles = _struct_array([_rectangle(points_px) for points_px in people])
+        annolist[0, i] = ({"name": name}, rectangles, 1.0, 1.0)
+    release = {"annolist": annolist, "img_train": np.array([is_training]), "version": "12"}
     scipy.io.savemat(folder / "mpii_human_pose_v1_u12_1.mat", {"RELEASE": release})
 
 
 def _rectangle(points_px: np.ndarray) -> dict[str, Any]:
     # Ids are stored in any order.
     points = [{"x": float(x), "y": float(y), "id": float(i), "is_visible": 1.0}
-              for i, (x, y) in reversed(list(enumerate(points_px)))]
+              for i, (x, y) in reversed(list(enumerate(points_px))) if not np.isnan(x)]
     return {"x1": 1.0, "scale": 2.0,
             "annopoints": {"point": _struct_array(points)} if points else np.zeros((0, 0))}
 
