@@ -197,22 +197,26 @@ class DrawPictures(tf.keras.callbacks.Callback):
 
 
 class SaveCheckpoints(tf.keras.callbacks.Callback):
-    """Saves a checkpoint every so many steps.
+    """Saves a checkpoint every so many steps, but for the last step.
+
+    What the last step leaves is not the end of a run: averages may have to replace the weights.
 
     Args:
         keeper: saves and removes checkpoints.
         period: steps between checkpoints.
+        num_steps: steps of the whole run.
     """
 
-    def __init__(self, keeper: CheckpointKeeper, period: int) -> None:
+    def __init__(self, keeper: CheckpointKeeper, period: int, num_steps: int) -> None:
         super().__init__()
         self._keeper = keeper
         self._period = period
+        self._num_steps = num_steps
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
         """Saves when the time has come."""
         step = self.model.num_completed_steps
-        if step % self._period == 0:
+        if step % self._period == 0 and step < self._num_steps:
             self._keeper.save(step)
 
 

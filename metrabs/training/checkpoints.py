@@ -43,8 +43,8 @@ _IDENTITY_SETTINGS = (
 class CheckpointKeeper:
     """Saves the state of a run and keeps the last two checkpoints.
 
-    Saving is atomic: a checkpoint counts once TensorFlow's `checkpoint` file names it, which
-    happens after its data are complete.
+    Saving is atomic: a checkpoint counts while TensorFlow's `checkpoint` file names it, which
+    happens after its data are complete, and ends before they are overwritten.
 
     Args:
         folder: where checkpoints are; created by the first save.
@@ -57,30 +57,29 @@ class CheckpointKeeper:
         self.folder = folder
         self._is_writer = is_writer
         self._checkpoint = tf.train.Checkpoint(**objects)
+        self._last_name = ""
 
     def save(self, num_completed_steps: int, keep_forever: bool = False) -> pathlib.Path:
         """Writes `ckpt-N`, then removes older ones that are not protected.
 
         Args:
-            num_completed_steps: N.
+            num_completed_steps: N. The state may not change between two saves with the same N,
+                of which the second one only protects.
             keep_forever: protect this checkpoint.
 
         Returns:
             The checkpoint's path without file endings.
         """
         name = f"ckpt-{num_completed_steps}"
-        if not self._is_writer:
-            with tempfile.TemporaryDirectory() as nowhere:
-                self._checkpoint.write(os.path.join(nowhere, name))
-            return self.folder / name
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.glob("ckpt-*_temp"):  # of a save that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
-        self._checkpoint.write(str(self.folder / name))
-        if keep_forever:
-            (self.folder / f"{name}.keep").touch()
-        self._keep_recent(name)
+        if name != self._last_name:
+            self._write(name)
+            self._last_name = name
+        if self._is_writer:
+            if keep_forever:
+                (self.folder / f"{name}.keep").touch()
+            self._keep_recent(name)
         return self.folder / name
+
     def restore(self, path: pathlib.Path) -> None:
         """Restores the whole state.
 
@@ -88,6 +87,20 @@ class CheckpointKeeper:
             UserError: the checkpoint is damaged or belongs to another kind of run.
         """
         _restore(self._checkpoint, path)
+
+    def _write(self, name: str) -> None:
+        if not self._is_writer:
+            with tempfile.TemporaryDirectory() as nowhere:
+                self._checkpoint.write(os.path.join(nowhere, name))
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.glob("ckpt-*_temp"):  # of a save that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
+        history = self._history()
+        others = [old for old in history if old != name]
+        if others and others != history:  # an earlier part of the run came as far
+            self._record(others)
+        self._checkpoint.write(str(self.folder / name))
 
     def _keep_recent(self, name: str) -> None:
         """Records a new checkpoint as the latest and removes those that it makes outdated."""

@@ -136,7 +136,7 @@ def _callbacks(
         callbacks.append(Validate(history, validate, config.optimization.validate_period))
     if config.run.picture_period is not None and draw is not None:
         callbacks.append(DrawPictures(history, draw, config.run.picture_period))
-    callbacks.append(SaveCheckpoints(keeper, config.optimization.checkpoint_period))
+    callbacks.append(SaveCheckpoints(keeper, config.optimization.checkpoint_period, num_steps))
     return callbacks
 
 

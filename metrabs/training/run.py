@@ -239,6 +239,8 @@ def _initialize(
         start_from_trained_model(
             trainer.crop_model, experiment_path(config.model.load_backbone_from)
         )
+    if resumed is None:
+        trainer.optimizer.start_averages(trainer.crop_model.trainable_variables)
 
 
 def _log_to_files(folder: pathlib.Path, config: Config) -> None:

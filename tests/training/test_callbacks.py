@@ -1,14 +1,20 @@
-"""The history file and the handling of signals."""
+"""The history file, when checkpoints are saved, and the handling of signals."""
 
 from __future__ import annotations
 
 import os
 import pathlib
 import signal
+import types
 
 import pytest
 
-from metrabs.training.callbacks import MetricsHistory, StopOnSignal, read_history
+from metrabs.training.callbacks import (
+    MetricsHistory,
+    SaveCheckpoints,
+    StopOnSignal,
+    read_history,
+)
 
 
 def test_history_drops_what_a_resumed_run_repeats(tmp_path: pathlib.Path) -> None:
@@ -42,3 +48,12 @@ def test_second_interrupt_acts_at_once() -> None:
             os.kill(os.getpid(), signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_the_end_of_a_run_is_not_saved_before_it_is_complete() -> None:
+    saved: list[int] = []
+    callback = SaveCheckpoints(types.SimpleNamespace(save=saved.append), period=2, num_steps=6)
+    for step in range(1, 7):
+        callback.set_model(types.SimpleNamespace(num_completed_steps=step))
+        callback.on_train_batch_end(step)
+    assert saved == [2, 4]

@@ -57,14 +57,39 @@ def test_going_back_to_an_older_checkpoint_keeps_what_comes_after(tmp_path: path
     assert _names(tmp_path) == ["ckpt-150", "ckpt-160"]
 
 
-def test_saving_twice_overwrites(tmp_path: pathlib.Path) -> None:
-    keeper, variable = _keeper(tmp_path, 1)
-    keeper.save(10)
-    variable.assign([2])
-    keeper.save(10)
+def test_a_later_run_overwrites(tmp_path: pathlib.Path) -> None:
+    _keeper(tmp_path, 1)[0].save(10)
+    _keeper(tmp_path, 2)[0].save(10)
     other, restored = _keeper(tmp_path)
     other.restore(tmp_path / "ckpt-10")
     assert restored.numpy() == [2]
+
+
+def test_the_same_step_is_written_once(tmp_path: pathlib.Path) -> None:
+    keeper, _ = _keeper(tmp_path)
+    keeper.save(10)
+    modified = (tmp_path / "ckpt-10.index").stat().st_mtime_ns
+    keeper.save(10, keep_forever=True)
+    assert (tmp_path / "ckpt-10.index").stat().st_mtime_ns == modified
+    assert (tmp_path / "ckpt-10.keep").exists()
+
+
+def test_a_kill_while_overwriting_leaves_an_earlier_checkpoint(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = _keeper(tmp_path)
+    first.save(10)
+    first.save(20)
+    again, _ = _keeper(tmp_path)  # a run that went on from 10
+
+    def _die(path: str) -> None:
+        pathlib.Path(f"{path}.data-00000-of-00001").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(again._checkpoint, "write", _die)
+    with pytest.raises(KeyboardInterrupt):
+        again.save(20)
+    assert latest_checkpoint(tmp_path) == tmp_path / "ckpt-10"
 
 
 def test_folders_can_be_moved(tmp_path: pathlib.Path) -> None:

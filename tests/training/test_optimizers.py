@@ -64,6 +64,16 @@ def test_averages_replace_the_weights_only_when_asked_to() -> None:
     assert float(variable[0]) == pytest.approx((1 + trained) / 2)
 
 
+def test_averages_can_start_at_values_that_were_loaded_later() -> None:
+    variable = tf.Variable([1.0])
+    optimizer = build_optimizer(_settings(ema_momentum=0.5), [], [variable])
+    variable.assign([5.0])
+    optimizer.start_averages([variable])
+    optimizer.replace_by_averages([variable])
+    assert float(variable[0]) == 5
+    build_optimizer(_settings(), [], [variable]).start_averages([variable])  # without any
+
+
 def test_weight_decay_reaches_every_variable() -> None:
     kernel, bias = tf.Variable(tf.ones([4, 3])), tf.Variable(tf.ones([3]))
     optimizer = build_optimizer(_settings(weight_decay=0.3), [], [kernel, bias])

@@ -56,7 +56,7 @@ def test_without_network_the_run_ends_before_data_is_opened(
         ({"load_backbone_from": "MISSING"}, "no checkpoint at"),
         ({"init_path": "MISSING"}, "no checkpoint at"),
         ({"backbone": "resnet18", "backbone_weights": "MISSING"}, "does not exist"),
-        ({"backbone": "resnet18"}, "no public ImageNet weights"),
+        ({"backbone": "resnet18"}, "no ImageNet weights of resnet18"),
         ({"affine_weights": "MISSING", "regularize_to_manifold": True}, "not found"),
         ({"regularize_to_manifold": True}, "needs --affine_weights"),
     ],
@@ -137,7 +137,7 @@ def test_a_run_starts_from_a_checkpoint_with_step_zero(tmp_path: pathlib.Path) -
     first = train(tiny_config(tmp_path / "first", **common))
     second = train(tiny_config(
         tmp_path / "second", init_path=str(first), backbone_weights="imagenet", seed=2,
-        base_learning_rate=1e-9, weight_decay=0.0, **common,
+        base_learning_rate=1e-9, weight_decay=0.0, ema_momentum=0.9, **common,
     ))
     old, new = (tf.train.load_checkpoint(str(c)).get_tensor(_KERNEL) for c in (first, second))
     assert second.name == "ckpt-1"
