@@ -16,6 +16,7 @@ import tensorflow as tf
 from metrabs.estimator import signatures as sig
 from metrabs.estimator.box_inputs import keep_best_boxes
 from metrabs.estimator.box_poses import BoxPoseEstimator, Predictions
+from metrabs.estimator.input_checks import checked_boxes, checked_detection
 from metrabs.skeletons.tables import Skeleton
 
 Value = Any  # a tensor, or something that converts to one
@@ -265,6 +266,7 @@ class PoseEstimator(tf.Module):
         options: sig.Options,
         detection: sig.Detection,
     ) -> Predictions:
+        detection = checked_detection(images, detection)
         boxes = keep_best_boxes(self._detect(images, detection), detection.max_detections)
         suppress = detection.suppress_implausible_poses
         return self._box_poses.estimate(images, boxes, cameras, options, suppress)
@@ -276,27 +278,35 @@ class PoseEstimator(tf.Module):
         cameras: sig.Cameras,
         options: sig.Options,
     ) -> Predictions:
-        scores = tf.ones_like(boxes.values[:, :1])
-        boxes = boxes.with_values(tf.concat([boxes.values, scores], axis=-1))
+        values = checked_boxes(boxes.values)
+        boxes = boxes.with_values(tf.concat([values, tf.ones_like(values[:, :1])], axis=-1))
         predictions = self._box_poses.estimate(images, boxes, cameras, options, False)
         del predictions["boxes"]
         return predictions
 
     def _detect(self, images: tf.Tensor, detection: sig.Detection) -> tf.RaggedTensor:
         """Returns ragged `[N, None, 5]` boxes with scores."""
-        if self.detector is None:
-            num_images = tf.shape(images, out_type=tf.int64)[0]
-            return tf.RaggedTensor.from_row_lengths(
-                tf.zeros([0, 5]), tf.zeros([num_images], tf.int64)
+        num_images = tf.shape(images, out_type=tf.int64)[0]
+
+        def _nobody() -> tf.RaggedTensor:
+            lengths = tf.zeros([num_images], tf.int64)
+            return tf.RaggedTensor.from_row_lengths(tf.zeros([0, 5]), lengths)
+
+        def _detected() -> tf.RaggedTensor:
+            flip = detection.detector_flip_aug
+            boxes = self.detector.predict_multi_image(
+                images,
+                detection.detector_threshold,
+                detection.detector_nms_iou_threshold,
+                flip,
+                tf.logical_and(flip, self._flip_vertical_too),
             )
-        flip = detection.detector_flip_aug
-        return self.detector.predict_multi_image(
-            images,
-            detection.detector_threshold,
-            detection.detector_nms_iou_threshold,
-            flip,
-            tf.logical_and(flip, self._flip_vertical_too),
-        )
+            return boxes.with_row_splits_dtype(tf.int64)
+
+        if self.detector is None:
+            return _nobody()
+        # Networks need not be able to work on no images at all.
+        return tf.cond(num_images > 0, _detected, _nobody)
 
 
 def _constant(values: Any, dtype: tf.DType) -> tf.Variable:

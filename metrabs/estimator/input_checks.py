@@ -6,8 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from metrabs.estimator.signatures import Cameras, Options
+from metrabs.estimator.signatures import Cameras, Detection, Options
 from metrabs.geometry.distortion import NUM_COEFFICIENTS
+
+_NUM_PRINTED = 16  # values in a message: all of a matrix
+_LAST_ROW_TOLERANCE = 1e-4  # of homogeneous matrices that were computed
 
 
 def require(condition: Any, message: str, *values: Any) -> tf.Operation:
@@ -25,7 +28,9 @@ def require(condition: Any, message: str, *values: Any) -> tf.Operation:
         tf.errors.InvalidArgumentError: the condition does not hold.
     """
     return tf.raw_ops.Assert(
-        condition=condition, data=[tf.constant(message), *map(tf.convert_to_tensor, values)]
+        condition=condition,
+        data=[tf.constant(message), *map(tf.convert_to_tensor, values)],
+        summarize=_NUM_PRINTED,
     )
 
 
@@ -48,15 +53,57 @@ def checked_inputs(
         return tf.nest.map_structure(tf.identity, (cameras, options))
 
 
+def checked_detection(images: tf.Tensor, detection: Detection) -> Detection:
+    """Returns the settings of the detector, which are only computed if they make sense.
+
+    Args:
+        images: `[N, H, W, 3]`.
+        detection: how people are detected.
+
+    Raises:
+        tf.errors.InvalidArgumentError: they do not; the message tells why.
+    """
+    threshold, overlap = detection.detector_threshold, detection.detector_nms_iou_threshold
+    checks = [
+        _check_pixels(images),
+        require(_is_finite(threshold), "detector_threshold must be a number, not", threshold),
+        require(
+            (overlap >= 0) & (overlap <= 1),
+            "detector_nms_iou_threshold must be between 0 and 1, not", overlap,
+        ),
+    ]  # fmt: skip
+    with tf.control_dependencies([check for check in checks if check is not None]):
+        return tf.nest.map_structure(tf.identity, detection)
+
+
+def checked_boxes(boxes: tf.Tensor) -> tf.Tensor:
+    """Returns the boxes of the user, `[n, 4]`, which are only computed if they make sense.
+
+    Raises:
+        tf.errors.InvalidArgumentError: a width or height is negative.
+    """
+    check = require(
+        tf.logical_not(tf.reduce_any(boxes[:, 2:] < 0)),
+        "boxes must be left, top, width, height in pixels, without negative widths or heights. "
+        "Given:",
+        boxes,
+    )
+    with tf.control_dependencies([check] if check is not None else []):
+        return tf.identity(boxes)
+
+
+def _check_pixels(images: tf.Tensor) -> tf.Operation:
+    shape = tf.shape(images)
+    message = "The images must have pixels, not the shape"
+    return require(tf.reduce_all(shape[1:3] > 0), message, shape)
+
+
 def _check_sizes(
     images: tf.Tensor, boxes: tf.RaggedTensor, cameras: Cameras
 ) -> list[tf.Operation]:
     num_images, num_coefficients = tf.shape(images)[0], tf.shape(cameras.distortion_coeffs)[1]
     checks = [
-        require(
-            tf.reduce_all(tf.shape(images)[1:3] > 0), "The images must have pixels, not the shape",
-            tf.shape(images),
-        ),
+        _check_pixels(images),
         require(
             boxes.nrows(tf.int32) == num_images,
             "boxes must have one row per image; number of rows and of images:",
@@ -87,11 +134,9 @@ def _check_numbers(cameras: Cameras, options: Options) -> list[tf.Operation]:
     ]  # fmt: skip
     return [
         *checks,
+        *_check_matrices(cameras.intrinsic_matrix, cameras.extrinsic_matrix),
         require(
-            tf.reduce_all(tf.linalg.det(cameras.extrinsic_matrix) != 0),
-            "extrinsic_matrix must be invertible: rotation and translation from the world to the "
-            "camera, last row 0 0 0 1. Given:",
-            cameras.extrinsic_matrix,
+            tf.reduce_any(cameras.world_up_vector != 0), "world_up_vector must not be zero."
         ),
         require(
             (fov_degrees > 0) & (fov_degrees < 180),
@@ -103,6 +148,30 @@ def _check_numbers(cameras: Cameras, options: Options) -> list[tf.Operation]:
             "antialias_factor must be at least 1 (1: off), not", options.antialias_factor,
         ),
     ]  # fmt: skip
+
+
+def _check_matrices(intrinsics: tf.Tensor, extrinsics: tf.Tensor) -> list[tf.Operation]:
+    is_unknown = (tf.shape(intrinsics)[0] == 1) & tf.reduce_all(intrinsics == -1)
+    has_focal_lengths = tf.reduce_all(tf.linalg.diag_part(intrinsics)[:, :2] > 0)
+    return [
+        require(
+            is_unknown | (has_focal_lengths & _has_last_row(intrinsics, [0, 0, 1])),
+            "intrinsic_matrix must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in pixels with "
+            "positive focal lengths, or a single matrix of -1 if unknown. Given:",
+            intrinsics,
+        ),
+        require(
+            tf.reduce_all(tf.linalg.det(extrinsics) != 0)
+            & _has_last_row(extrinsics, [0, 0, 0, 1]),
+            "extrinsic_matrix must be invertible: rotation and translation from the world to the "
+            "camera, last row 0 0 0 1. Given:",
+            extrinsics,
+        ),
+    ]
+
+
+def _has_last_row(matrices: tf.Tensor, row: list[float]) -> tf.Tensor:
+    return tf.reduce_all(tf.abs(matrices[:, -1] - row) < _LAST_ROW_TOLERANCE)
 
 
 def _is_finite(values: tf.Tensor) -> tf.Tensor:

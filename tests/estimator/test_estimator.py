@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from metrabs.errors import UserError
+from metrabs.estimator.detectors.contract import prediction_signature
 from metrabs.estimator.estimator import PoseEstimator
 from metrabs.skeletons.tables import Skeleton
 from tests.estimator.fakes import FakeCropModel
@@ -77,6 +78,25 @@ def test_without_detector_nobody_is_found(estimator, image):
     result = estimator.detect_poses_batched(np.stack([image, image]))
     assert result["boxes"].row_lengths().numpy().tolist() == [0, 0]
     assert result["poses3d"].shape.as_list() == [2, None, 5, 3]
+
+
+def test_a_batch_without_images_gives_a_result_without_rows():
+    class NeedsImages(tf.Module):
+        @tf.function(input_signature=prediction_signature(batched=True), autograph=False)
+        def predict_multi_image(self, images, *settings):
+            width = 8 // tf.shape(images)[0]  # as networks that divide by the number of images
+            boxes = tf.cast(tf.stack([0, 0, width, width, 1]), tf.float32)
+            return tf.RaggedTensor.from_row_lengths(
+                boxes[tf.newaxis], tf.one_hot(0, tf.shape(images)[0], dtype=tf.int32)
+            )
+
+    estimator = PoseEstimator(_crop_model(), SKELETONS, detector=NeedsImages())
+    settings = {"num_aug": 1, "suppress_implausible_poses": False}
+    for num_images in (0, 1):
+        images = np.zeros([num_images, 48, 64, 3], np.uint8)
+        result = estimator.detect_poses_batched(images, **settings)
+        assert result["boxes"].row_lengths().numpy().tolist() == [1] * num_images
+        assert result["poses3d"].shape.as_list() == [num_images, None, 5, 3]
 
 
 def test_attributes_tell_the_joints(estimator):

@@ -41,8 +41,8 @@ results = {
     "by_default": model.detect_poses(image),
     "by_keyword": model.estimate_poses(image=image, boxes=boxes, num_aug=2, skeleton="a+b_2"),
     "by_position": model.estimate_poses(
-        image.astype(float), boxes, np.eye(3) * 50.0, [0.01, 0, 0, 0], np.eye(4), [0, -1, 0], 55,
-        64, 1, 2, False, "a+b_2"),
+        image.astype(float), boxes, np.diag([50.0, 50, 1]), [0.01, 0, 0, 0], np.eye(4),
+        [0, -1, 0], 55, 64, 1, 2, False, "a+b_2"),
 }
 ragged = model.estimate_poses_batched(
     image[np.newaxis], tf.ragged.constant([boxes], ragged_rank=1, dtype=tf.float32), num_aug=2)
@@ -110,7 +110,7 @@ def test_export_answers_like_the_live_model_without_this_package(answers, image)
     boxes = BOXES[:, :4]
     two_views = live.estimate_poses(image, boxes, num_aug=2, skeleton="a+b_2")
     by_position = live.estimate_poses(
-        image, boxes, np.eye(3, dtype=np.float32) * 50, [0.01, 0, 0, 0], num_aug=2,
+        image, boxes, np.diag(np.float32([50, 50, 1])), [0.01, 0, 0, 0], num_aug=2,
         average_aug=False, skeleton="a+b_2",
     )  # fmt: skip
     full = live.estimate_poses(image, boxes, num_aug=2)

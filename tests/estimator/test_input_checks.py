@@ -5,7 +5,12 @@ import pytest
 import tensorflow as tf
 
 from metrabs.estimator import signatures as sig
-from metrabs.estimator.input_checks import checked_inputs, require
+from metrabs.estimator.input_checks import (
+    checked_boxes,
+    checked_detection,
+    checked_inputs,
+    require,
+)
 
 GOOD = {
     "intrinsic_matrix": np.eye(3)[np.newaxis],
@@ -62,6 +67,15 @@ def test_good_inputs_come_back_as_they_are():
         ({"extrinsic_matrix": np.full([1, 4, 4], np.nan)}, "extrinsic_matrix holds NaN"),
         ({"world_up_vector": np.array([0, np.nan, 0])}, "world_up_vector holds NaN"),
         ({"extrinsic_matrix": np.diag([1.0, 1, 1, 0])[np.newaxis]}, "must be invertible"),
+        ({"extrinsic_matrix": np.diag([1.0, 1, 1, 2])[np.newaxis]}, "last row 0 0 0 1"),
+        (
+            {"intrinsic_matrix": np.zeros([1, 3, 3])},
+            r"positive focal lengths, or .*\[\[\[0 0 0\]\[0 0 0\]\[0 0 0\]\]\]",
+        ),
+        ({"intrinsic_matrix": np.diag([500.0, -500, 1])[np.newaxis]}, "positive focal lengths"),
+        ({"intrinsic_matrix": [[[9.0, 0, 0], [0, 9, 0], [4, 4, 1]]]}, r"\[0, 0, 1\]\] in pixels"),
+        ({"intrinsic_matrix": np.full([2, 3, 3], -1.0)}, "a single matrix of -1 if unknown"),
+        ({"world_up_vector": np.zeros(3)}, "world_up_vector must not be zero"),
         ({"default_fov_degrees": 180.0}, r"between 0 and 180 degrees, not.*\[180\]"),
         ({"num_aug": 0}, r"num_aug must be at least 1, not.*\[0\]"),
         ({"antialias_factor": 0}, "antialias_factor must be at least 1"),
@@ -70,6 +84,33 @@ def test_good_inputs_come_back_as_they_are():
 def test_bad_inputs_are_explained(given, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         _check(**given)
+
+
+@pytest.mark.parametrize(
+    "threshold, overlap, side, message",
+    [
+        (np.nan, 0.7, 4, r"detector_threshold must be a number, not.*\[nan\]"),
+        (0.3, 1.5, 4, r"detector_nms_iou_threshold must be between 0 and 1, not.*\[1.5\]"),
+        (0.3, np.nan, 4, "detector_nms_iou_threshold must be between 0 and 1"),
+        (0.3, 0.7, 0, "must have pixels"),
+    ],
+)
+def test_bad_settings_of_the_detector_are_explained(threshold, overlap, side, message):
+    @tf.function(autograph=False)
+    def run():
+        settings = sig.Detection(tf.constant(threshold), tf.constant(overlap), -1, False, True)
+        return checked_detection(tf.zeros([1, side, 4, 3], tf.uint8), settings)
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        run()
+
+
+def test_boxes_of_negative_size_are_refused_and_all_others_kept():
+    checked = tf.function(checked_boxes, autograph=False)
+    boxes = np.array([[-5, -5, 0, 9], [np.nan] * 4], np.float32)
+    np.testing.assert_array_equal(checked(boxes), boxes)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="without negative widths"):
+        checked(np.array([[5, 5, 3, -1]], np.float32))
 
 
 def test_requirements_store_no_functions_in_the_graph():
