@@ -25,7 +25,7 @@ from typing import Optional
 import numpy as np
 
 from metrabs.errors import UserError
-from metrabs.evaluation.metrics import mean_over_valid
+from metrabs.geometry.pose_distances import mean_over_valid
 
 
 @dataclasses.dataclass(frozen=True)

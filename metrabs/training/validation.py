@@ -1,72 +1,143 @@
-"""Errors of a model on held-out examples, measured now and then during training."""
+"""The metrics of held-out examples, measured now and then during training.
+
+Shares are fractions, as in the release; those of `metrabs.evaluation` are percentages.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Optional
 
 import numpy as np
 
 from metrabs.config import Config
 from metrabs.data.examples import PoseDataset
-from metrabs.data.pipeline import evaluation_batches
-from metrabs.geometry.procrustes_numpy import rigid_align_numpy
+from metrabs.data.pipeline import Batch, evaluation_batches
+from metrabs.geometry.pose_distances import (
+    aligned_distances,
+    mean_over_valid,
+    relative_distances,
+    worst_distances,
+)
+from metrabs.geometry.projection import project_pose
 from metrabs.models.crop_model import CropModel
 from metrabs.training.prediction import predict_poses
+
+CORRECT_MM = 150.0  # a joint is correct up to here (inclusive)
 
 
 def validation_metrics(
     model: CropModel, dataset: PoseDataset, config: Config
 ) -> dict[str, float]:
-    """Predicts the validation split of a dataset and returns `pose_errors`.
+    """Predicts the validation split of a dataset and returns its `pose_metrics`.
 
-    Models whose poses are only root-relative get no absolute error.
+    Models whose poses are only root-relative get no absolute and no 2D error.
     """
     batches = evaluation_batches(
         dataset.phase(config.data.validate_on), dataset.joint_info, config.loading,
         config.data.batch_size_test, config.run.workers,
     )
-    poses = predict_poses(model, batches)
-    errors = pose_errors(
-        poses["coords3d_pred_cam"], poses["coords3d_true_cam"], poses["joint_validity_mask"],
-        config.model.mean_relative,
+    small_inputs: list[tuple[np.ndarray, np.ndarray]] = []
+    poses = predict_poses(model, _noting(batches, small_inputs))
+    intrinsics, coords2d_true = map(np.concatenate, zip(*small_inputs))
+    is_absolute = model.variant.is_absolute
+    pred = poses["coords3d_pred_cam"]
+    return pose_metrics(
+        pred, poses["coords3d_true_cam"], poses["joint_validity_mask"], model.joint_info.names,
+        is_absolute=is_absolute,
+        mean_relative=config.model.mean_relative,
+        coords2d_pred=project_pose(pred, intrinsics).numpy() if is_absolute else None,
+        coords2d_true=coords2d_true,
     )
-    if not model.variant.is_absolute:
-        del errors["mean_error_abs"]
-    return errors
 
 
-def pose_errors(
-    pred_mm: np.ndarray, true_mm: np.ndarray, mask: np.ndarray, mean_relative: bool = True
+def pose_metrics(
+    coords3d_pred: np.ndarray,
+    coords3d_true: np.ndarray,
+    mask: np.ndarray,
+    joint_names: Sequence[str],
+    *,
+    is_absolute: bool = True,
+    mean_relative: bool = True,
+    coords2d_pred: Optional[np.ndarray] = None,
+    coords2d_true: Optional[np.ndarray] = None,
 ) -> dict[str, float]:
-    """Mean distances of predicted from true joints, mm, over all valid joints.
+    """Computes the validation metrics of the release; 0 where nothing is valid.
 
-    The full set of metrics and the protocols of benchmarks are in `metrabs.evaluation`.
+    Deviation: poses with less than three valid joints do not count in the metrics after rigid
+    alignment, which is undefined for them; the release gets NaN.
 
     Args:
-        pred_mm: camera-space poses `[n, J, 3]`.
-        true_mm: the truth; what is invalid may be anything finite.
-        mask: valid joints, bool `[n, J]`.
+        coords3d_pred: predicted poses `[n, joints, 3]`, mm, absolute or root-relative.
+        coords3d_true: true camera-space poses, mm.
+        mask: bool `[n, joints]`, annotated joints.
+        joint_names: names of the joints.
+        is_absolute: whether the prediction is absolute; else there is no `mean_error_abs`.
         mean_relative: root-relative means relative to the mean of the valid joints, else to the
-            last joint.
+            last joint (whether valid or not).
+        coords2d_pred: predicted pixels `[n, joints, 2]`, for `mean_error_2d`.
+        coords2d_true: true pixels.
 
     Returns:
-        `mean_error` (root-relative), `mean_error_abs` and `mean_error_procrustes` (after rigid
-        alignment with scale; poses with less than 3 valid joints do not count there).
+        Errors in mm (2D in pixels) and fractions: `mean_error`, `mean_error_procrustes`,
+        `mean_auc`, `mean_pck`, `pck_wrists`, `auc_wrists`, `ncps`, `ncps_auc`, and where there is
+        something to compare `mean_error_abs`, `mean_error_2d`. The wrists need joints named lwri
+        and rwri; then all joints count whose name contains one of these. `ncps` is the share of
+        poses whose worst joint after alignment is correct.
     """
-    difference = pred_mm - true_mm
-    weights = mask[..., np.newaxis]
-    if mean_relative:
-        count = np.maximum(weights.sum(axis=1, keepdims=True), 1)
-        center = (difference * weights).sum(axis=1, keepdims=True) / count
-    else:
-        center = difference[:, -1:]
-    is_alignable = mask.sum(axis=1) >= 3
-    aligned = rigid_align_numpy(pred_mm[is_alignable], true_mm[is_alignable], mask[is_alignable])
-    return {
-        "mean_error": _mean_norm(difference - center, mask),
-        "mean_error_abs": _mean_norm(difference, mask),
-        "mean_error_procrustes": _mean_norm(aligned - true_mm[is_alignable], mask[is_alignable]),
+    mask = np.asarray(mask, bool)
+    relative = _relative(coords3d_pred, coords3d_true, mask, mean_relative)
+    aligned, aligned_mask = aligned_distances(coords3d_pred, coords3d_true, mask)
+    worst, has_joints = worst_distances(aligned, aligned_mask)
+    is_wrist = _wrists(joint_names)
+    wrist_mask = mask & is_wrist
+    metrics = {
+        "mean_error": _mean(relative, mask),
+        "mean_error_procrustes": _mean(aligned, aligned_mask),
+        "mean_auc": _mean(_ramp(relative, 0, CORRECT_MM), mask),
+        "mean_pck": _mean(relative <= CORRECT_MM, mask),
+        "pck_wrists": _mean(relative <= CORRECT_MM, wrist_mask),
+        "auc_wrists": _mean(_ramp(relative, 0, CORRECT_MM), wrist_mask),
+        "ncps": _mean(worst <= CORRECT_MM, has_joints),
+        "ncps_auc": _mean(_ramp(worst, 50, CORRECT_MM), has_joints),
     }
+    if is_absolute:
+        metrics["mean_error_abs"] = _mean(_norm(coords3d_pred - coords3d_true), mask)
+    if coords2d_pred is not None and coords2d_true is not None:
+        metrics["mean_error_2d"] = _mean(_norm((coords2d_pred - coords2d_true)[..., :2]), mask)
+    return metrics
 
 
-def _mean_norm(vectors: np.ndarray, mask: np.ndarray) -> float:
-    norms = np.linalg.norm(vectors, axis=-1)[mask]
-    return float(norms.mean()) if len(norms) else 0.0
+def _noting(
+    batches: Iterable[Batch], small_inputs: list[tuple[np.ndarray, np.ndarray]]
+) -> Iterator[Batch]:
+    """Passes batches on, and notes their cameras and true pixels."""
+    for batch in batches:
+        small_inputs.append((batch["intrinsics"], batch["coords2d_true"]))
+        yield batch
+
+
+def _relative(
+    pred: np.ndarray, true: np.ndarray, mask: np.ndarray, mean_relative: bool
+) -> np.ndarray:
+    if mean_relative:
+        return relative_distances(pred, true, mask)[0]
+    difference = pred - true
+    return _norm(difference - difference[:, -1:])
+
+
+def _wrists(joint_names: Sequence[str]) -> np.ndarray:
+    has_wrists = {"lwri", "rwri"} <= set(joint_names)
+    return np.array([has_wrists and ("lwri" in n or "rwri" in n) for n in joint_names], bool)
+
+
+def _ramp(distances: np.ndarray, full: float, none: float) -> np.ndarray:
+    return np.clip((none - distances) / (none - full), 0, 1)
+
+
+def _norm(vectors: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(vectors, axis=-1)
+
+
+def _mean(values: np.ndarray, mask: np.ndarray) -> float:
+    return mean_over_valid(values, mask) if mask.any() else 0.0

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrabs.evaluation.metrics import (
+from metrabs.evaluation.metrics import wacv_metrics
+from metrabs.evaluation.protocols import human36m, mpi_inf_3dhp, three_dpw
+from metrabs.geometry.pose_distances import (
     absolute_distances,
     aligned_distances,
     relative_distances,
-    wacv_metrics,
 )
-from metrabs.evaluation.protocols import human36m, mpi_inf_3dhp, three_dpw
 from tests.golden.tolerances import assert_close
 
 _PRINTED = 1.01e-5  # half of the last printed digit, and the rounding of percentages

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from metrabs.evaluation.validation import pose_metrics
+from metrabs.training.validation import pose_metrics
 from tests.golden.tolerances import assert_close
 
 

@@ -68,6 +68,7 @@ def test_history_has_losses_speed_and_validation(finished_run: Config) -> None:
     )
     validation = [row for row in rows if "val_mean_error" in row]
     assert [row["step"] for row in validation] == [3]
+    assert {"val_mean_error_2d", "val_mean_auc", "val_ncps"} <= set(validation[0])
     assert validation[0]["val_mean_error_procrustes"] <= validation[0]["val_mean_error"] + 1e-3
     assert list(_folder(finished_run).glob("tensorboard/events*"))
 

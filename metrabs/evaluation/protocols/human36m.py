@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metrabs.errors import UserError
-from metrabs.evaluation.metrics import aligned_distances, relative_distances
+from metrabs.geometry.pose_distances import aligned_distances, relative_distances
 
 ACTIVITIES = (
     "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases", "Sitting",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metrabs.evaluation import metrics
-from metrabs.evaluation.metrics import aligned_distances, relative_distances
+from metrabs.geometry.pose_distances import aligned_distances, relative_distances
 
 ACTIVITIES = (
     "Stand/Walk", "Exercise", "Sit on Chair", "Reach/Crouch", "On Floor", "Sports", "Misc.",

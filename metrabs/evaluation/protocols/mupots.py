@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metrabs.evaluation import metrics
-from metrabs.evaluation.metrics import absolute_distances, relative_distances
+from metrabs.geometry.pose_distances import absolute_distances, relative_distances
 
 ROOT_JOINT = 14
 MATCHING_JOINTS = slice(1, 14)

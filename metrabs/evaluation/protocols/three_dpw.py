@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from metrabs.evaluation import metrics
-from metrabs.evaluation.metrics import aligned_distances, relative_distances
+from metrabs.geometry.pose_distances import (
+    absolute_distances,
+    aligned_distances,
+    relative_distances,
+)
 
 ROOT_JOINT = 0
 MAJOR_JOINTS = (1, 2, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21)
@@ -33,7 +37,7 @@ def classic_numbers(pred_mm: np.ndarray, true_mm: np.ndarray) -> dict[str, float
     """
     relative, _ = relative_distances(pred_mm, true_mm, root=ROOT_JOINT)
     aligned, _ = aligned_distances(pred_mm, true_mm)
-    absolute, _ = metrics.absolute_distances(pred_mm, true_mm)
+    absolute, _ = absolute_distances(pred_mm, true_mm)
     worst = _major(aligned).max(axis=1)
     return {
         "MPJPE": float(relative.mean()),
