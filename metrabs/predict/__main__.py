@@ -14,10 +14,11 @@ done), 130 Ctrl-C.
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 from absl import flags
 
@@ -27,6 +28,7 @@ EXIT_INCOMPLETE = 3
 # Flags that do not change what an output holds.
 _NOT_IN_OUTPUTS = ("output", "batch_size", "internal_batch_size", "overwrite", "progress",
                    "formats", "pictures")
+_FILES = ("model", "intrinsics", "extrinsics", "boxes")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,6 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code, see the top of this module.
     """
+    # The decoders' own complaints about damaged files; this command names the files.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     return run_command(
         __doc__, define_flags, predict, arguments,
         interrupted="Interrupted. The same command continues from here.",
@@ -90,47 +95,56 @@ def predict(values: flags.FlagValues, inputs: Sequence[str]) -> int:
         raise UserError("Give images, videos or folders, --model and --output; see --help.")
     output = pathlib.Path(values.output)
     sources = find_sources(inputs, output)
-    run = _prepare(output, values)
+    run = _prepare(output, values, sources)
     summary = run.process(sources)
-    earlier = f", {summary.num_earlier} were finished already" if summary.num_earlier else ""
-    print(f"{summary.num_finished} files done, {summary.num_people} people{earlier}: {output}")
+    earlier = f", {summary.num_earlier} finished earlier" if summary.num_earlier else ""
+    print(f"{_count(summary.num_finished, 'file', 'files')} done, "
+          f"{_count(summary.num_people, 'person', 'people')}{earlier}: {output}")
     if summary.problems:
-        print(f"{len(summary.problems)} problems:", file=sys.stderr)
+        print(f"{_count(len(summary.problems), 'problem', 'problems')}:", file=sys.stderr)
         print("\n".join(f"  {problem}" for problem in summary.problems), file=sys.stderr)
         return EXIT_INCOMPLETE
     return 0
 
 
-def _prepare(output: pathlib.Path, values: flags.FlagValues) -> Any:
+def _prepare(output: pathlib.Path, values: flags.FlagValues, sources: Sequence[Any]) -> Any:
     """Checks all settings, which takes no time, then loads the model."""
-    from metrabs.errors import unknown_name_error
+    from metrabs.errors import UserError, unknown_name_error
     from metrabs.predict.cameras import read_camera
     from metrabs.predict.given_boxes import GivenBoxes
     from metrabs.predict.predictor import PredictionSettings, Predictor
-    from metrabs.predict.run import Outputs, Run, check_same_settings
+    from metrabs.predict.run import Outputs, Run, check_same_settings, record_settings
     from metrabs.predict.writers import WRITERS
 
     for name in values.formats:
         if name not in WRITERS:
             raise unknown_name_error("format", name, WRITERS)
+    if not values.formats and values.pictures == "none":
+        raise UserError("Nothing would be written; give --formats or --pictures.")
     camera = read_camera(values.intrinsics, values.extrinsics, values.fov, _vector(values))
     arguments: dict[str, Any] = {
         field.name: values[field.name].value for field in dataclasses.fields(PredictionSettings)
     }
     settings = PredictionSettings(**arguments)
     boxes = GivenBoxes(values.boxes) if values.boxes else None
+    if boxes is not None:
+        boxes.check_names(sources)
     suffix = None if values.pictures == "none" else f".{values.pictures}"
     outputs = Outputs(output, tuple(values.formats), suffix, values.overwrite)
-    check_same_settings(outputs, {
-        name: values[name].value for name in values if name not in _NOT_IN_OUTPUTS
-    })
+    recorded = {
+        name: _with_digest(values[name].value) if name in _FILES else values[name].value
+        for name in values if name not in _NOT_IN_OUTPUTS
+    }
+    check_same_settings(outputs, recorded)
     predictor = Predictor(_load(values.model), camera, settings)
     if boxes is None and not predictor.has_detector:
         print("The model has no detector and will find nobody; give --boxes.", file=sys.stderr)
-    return Run(
+    run = Run(
         predictor, camera, outputs, values.model, values.skeleton, values.batch_size, boxes,
         values.progress,
     )
+    record_settings(outputs, recorded)
+    return run
 
 
 def _load(name: str) -> Any:
@@ -141,6 +155,20 @@ def _load(name: str) -> Any:
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
     return load_model(name)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _with_digest(name: Optional[str]) -> Optional[str]:
+    """Adds what tells the content of a file or a SavedModel, since the same name may get other."""
+    from metrabs.files import sha256_of_file
+
+    path = pathlib.Path(name or "")
+    parts = [path, path / "saved_model.pb", path / "variables" / "variables.index"]
+    digests = [sha256_of_file(part)[:16] for part in parts if part.is_file()]
+    return " ".join([name, *digests]) if name else None
 
 
 def _vector(values: flags.FlagValues) -> tuple[float, float, float]:

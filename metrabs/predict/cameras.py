@@ -95,8 +95,11 @@ def read_camera(
     """
     if not 0 < fov_degrees < 180:
         raise UserError(f"--fov={fov_degrees} is no field of view; it must be in 0..180 degrees.")
-    if not np.any(world_up):
-        raise UserError("--world_up must not be the zero vector.")
+    if not np.isfinite(world_up).all() or not np.any(world_up):
+        raise UserError(
+            f"--world_up must be three finite numbers, not all zero, such as 0,-1,0, not "
+            f"{','.join(f'{number:g}' for number in world_up)}."
+        )
     matrix, distortion, extrinsic = None, np.zeros(5), None
     if intrinsics:
         fields = _read_fields(intrinsics)

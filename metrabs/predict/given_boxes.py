@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ class GivenBoxes:
     """
 
     def __init__(self, path: PathLike) -> None:
+        self._path = path
         try:
             content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
             self._boxes = {
@@ -39,9 +42,26 @@ class GivenBoxes:
             raise UserError(f"Cannot read boxes from '{path}' ({error}); expected {_EXPECTED}.") \
                 from error
 
+    def check_names(self, sources: Sequence[Source]) -> None:
+        """Makes sure that the boxes belong to the inputs.
+
+        Raises:
+            UserError: not one of the inputs has an entry.
+        """
+        if not any(source.name in self._boxes for source in sources):
+            raise UserError(
+                f"No input has boxes in '{self._path}': it names {_examples(self._boxes)}, and "
+                f"the inputs are {_examples(source.name for source in sources)}."
+            )
+
     def of(self, source: Source, frame: Frame) -> np.ndarray:
         """Returns `[n, 4]`: left, top, width, height in pixels."""
         return self._boxes.get(source.name, {}).get(frame.index, np.zeros([0, 4], np.float32))
+
+
+def _examples(names: Iterable[str]) -> str:
+    first = list(itertools.islice(names, 4))
+    return ", ".join([*map(repr, first[:3]), *(["..."] if len(first) > 3 else [])]) or "nothing"
 
 
 def _by_frame(entry: Any) -> dict[Any, Any]:

@@ -67,6 +67,9 @@ class PredictionSettings:
                             ("max_detections", -1)):
             if getattr(self, name) < least:
                 raise UserError(f"--{name} must be at least {least}, not {getattr(self, name)}.")
+        for name in ("detector_threshold", "detector_nms_iou_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"--{name} must be between 0 and 1, not {getattr(self, name)}.")
 
 
 class Predictor:
@@ -110,7 +113,7 @@ class Predictor:
             The people of each image.
 
         Raises:
-            UserError: there is not enough memory.
+            UserError: there is not enough memory, or the model refuses its inputs.
         """
         batch = np.stack(images)
         try:
@@ -128,6 +131,8 @@ class Predictor:
             raise UserError(
                 "Not enough memory. Use a smaller --batch_size or --internal_batch_size."
             ) from error
+        except tf.errors.InvalidArgumentError as error:
+            raise UserError(f"The model refuses its inputs: {_reason(error)}") from error
         return [
             _frame_poses(boxes[i].numpy(), result["poses3d"][i], result["poses2d"][i])
             for i in range(len(images))
@@ -172,6 +177,13 @@ def _skeleton_of(model: Any, name: str) -> Skeleton:
         names[name].numpy().astype(str).tolist(),
         [(int(a), int(b)) for a, b in model.per_skeleton_joint_edges[name].numpy()],
     )
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """The line of TensorFlow's text that tells what is wrong."""
+    lines = [line.strip() for line in error.message.splitlines()]
+    failed = [line for line in lines if line.startswith("assertion failed:")]
+    return failed[0] if failed else " ".join(lines)
 
 
 def _float32(values: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -108,7 +109,9 @@ class Run:
         self._summary = Summary()
         todo = [source for source in sources if not self._outputs.is_finished(source)]
         self._summary.num_earlier = len(sources) - len(todo)
-        with tqdm(total=len(todo), unit="file", disable=not self._progress or not todo) as bar:
+        is_silent = not self._progress or not todo
+        with _explained_write_failures(self._outputs.folder), \
+                tqdm(total=len(todo), unit="file", disable=is_silent) as bar:
             self._process_images([s for s in todo if not s.is_video], bar)
             for source in todo:
                 if source.is_video:
@@ -212,7 +215,7 @@ class Run:
 
 
 def check_same_settings(outputs: Outputs, settings: dict[str, Any]) -> None:
-    """Makes sure that outputs of different settings do not mix in one folder; records them.
+    """Makes sure that outputs of different settings do not mix in one folder; creates it.
 
     Raises:
         UserError: the folder holds outputs that were made otherwise, or cannot be written.
@@ -228,10 +231,29 @@ def check_same_settings(outputs: Outputs, settings: dict[str, Any]) -> None:
             f"'{outputs.folder}' holds results of other settings ({', '.join(changed)}). Choose "
             "another --output, or give --overwrite."
         )
+    with _explained_write_failures(outputs.folder):
+        outputs.folder.mkdir(parents=True, exist_ok=True)
+
+
+def record_settings(outputs: Outputs, settings: dict[str, Any]) -> None:
+    """Writes down the settings of all outputs in a folder, for `check_same_settings`.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    with _explained_write_failures(outputs.folder):
+        text = json.dumps(settings, indent=2, sort_keys=True)
+        write_text_atomically(outputs.folder / SETTINGS_FILE, text)
+
+
+@contextlib.contextmanager
+def _explained_write_failures(folder: pathlib.Path) -> Iterator[None]:
     try:
-        write_text_atomically(path, json.dumps(settings, indent=2, sort_keys=True))
+        yield
     except OSError as error:
-        raise UserError(f"Cannot write to '{outputs.folder}' ({error}).") from error
+        raise UserError(
+            f"Cannot write to '{folder}' ({error}). Choose another --output, or make room."
+        ) from error
 
 
 def _same_size_batches(
@@ -256,7 +278,7 @@ def _encode_video(pictures: Iterator[np.ndarray], path: pathlib.Path, fps: float
     writer = cv2.VideoWriter(str(path), codec, fps, size_wh)
     try:
         if not writer.isOpened():
-            raise UserError(f"OpenCV cannot encode '{path}'. Give --nopictures to do without.")
+            raise UserError(f"OpenCV cannot encode '{path}'. Give --pictures=none to do without.")
         writer.write(first[..., ::-1])
         for picture in pictures:
             writer.write(np.ascontiguousarray(picture[..., ::-1]))

@@ -65,7 +65,8 @@ def find_sources(
         output: folder whose content is no input, even if it lies within one of the folders.
 
     Raises:
-        UserError: something does not exist, there is nothing, or two inputs have the same name.
+        UserError: something does not exist, there is nothing, two inputs have the same name, or
+            a folder lies in that of the outputs.
     """
     sources: dict[str, Source] = {}
     for given in map(pathlib.Path, inputs):
@@ -175,6 +176,11 @@ def _files_of(
     if not given.is_dir():
         raise UserError(f"There is no '{given}'. Give an image, a video, or a folder with some.")
     excluded = None if output is None else output.resolve()
+    if excluded in (given.resolve(), *given.resolve().parents):
+        raise UserError(
+            f"'{given}' lies in the folder of the results, '{output}', whose pictures are no "
+            "input. Choose another --output."
+        )
     for path in sorted(given.rglob("*")):
         is_known = path.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
         if not is_known or not path.is_file() or path.name.startswith("."):

@@ -29,9 +29,9 @@ def test_command_predicts(model, tmp_path, capsys):
     assert run(tmp_path, "--num-aug=2", "--max-detections=1", "--world_up=0,0,1") == 0
     assert (model.calls[0]["num_aug"], model.calls[0]["max_detections"]) == (2, 1)
     assert model.calls[0]["world_up_vector"].tolist() == [0, 0, 1]
-    assert "1 files done, 1 people" in capsys.readouterr().out
+    assert "1 file done, 1 person" in capsys.readouterr().out
     assert run(tmp_path, "--num-aug=2", "--max-detections=1", "--world_up=0,0,1") == 0
-    assert "1 were finished already" in capsys.readouterr().out
+    assert "1 finished earlier" in capsys.readouterr().out
 
 
 def test_formats_and_pictures_can_be_chosen(model, tmp_path):
@@ -48,8 +48,8 @@ def test_unreadable_input_changes_the_exit_code(model, tmp_path, capsys):
     (tmp_path / "in/bad.jpg").write_bytes(b"nonsense")
     assert run(tmp_path) == command.EXIT_INCOMPLETE
     captured = capsys.readouterr()
-    assert "1 problems" in captured.err and "bad.jpg" in captured.err
-    assert "1 files done" in captured.out
+    assert "1 problem:" in captured.err and "bad.jpg" in captured.err
+    assert "1 file done" in captured.out
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,12 @@ def test_unreadable_input_changes_the_exit_code(model, tmp_path, capsys):
         (["--unknown=1"], 2, "unknown"),
         (["--formats=xml"], 1, "Unknown format 'xml'. Known: csv, json, npz"),
         (["--world_up=up"], 1, "--world_up"),
+        (["--world_up=nan,0,0"], 1, "--world_up must be three finite numbers"),
+        (["--formats=", "--pictures=none"], 1, "Nothing would be written"),
+        (["--batch_size=0"], 1, "--batch_size must be at least 1, not 0"),
+        (["--detector_threshold=30"], 1, "--detector_threshold must be between 0 and 1, not 30"),
+        (["--detector_threshold=nan"], 1, "--detector_threshold must be between 0 and 1"),
+        (["--detector_nms_iou_threshold=-1"], 1, "--detector_nms_iou_threshold must be"),
         (["--skeleton=other"], 1, "Unknown skeleton 'other'"),
         (["--intrinsics=missing.json"], 1, "missing.json"),
         (["--model="], 1, "--model"),
@@ -70,7 +76,13 @@ def test_mistakes_end_in_one_line(arguments, code, message, model, tmp_path, cap
     assert run(tmp_path, *arguments) == code
     error = capsys.readouterr().err.strip()
     assert message in error and error.startswith("error: ") and len(error.splitlines()) == 1
-    assert not list(tmp_path.glob("out/a.png*"))
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_mistake_does_not_hinder_the_next_call(model, tmp_path):
+    write_image(tmp_path / "in/a.png", 90)
+    assert run(tmp_path, "--skeleton=other") == 1
+    assert run(tmp_path) == 0
 
 
 def test_interruption_is_said_in_one_line(model, tmp_path, capsys):
@@ -82,6 +94,17 @@ def test_interruption_is_said_in_one_line(model, tmp_path, capsys):
     model.detect_poses_batched = interrupt
     assert run(tmp_path) == 130
     assert "Interrupted" in capsys.readouterr().err
+
+
+def test_files_of_other_content_count_as_other_settings(model, tmp_path, capsys):
+    write_image(tmp_path / "in/a.png", 90)
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"a.png": [[1, 2, 3, 4]]}))
+    assert run(tmp_path, f"--boxes={boxes}") == 0
+    assert run(tmp_path, f"--boxes={boxes}") == 0
+    boxes.write_text(json.dumps({"a.png": [[5, 6, 7, 8]]}))
+    assert run(tmp_path, f"--boxes={boxes}") == 1
+    assert "other settings (boxes)" in capsys.readouterr().err
 
 
 def test_model_without_detector_is_mentioned(model, tmp_path, capsys):

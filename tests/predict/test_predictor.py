@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from metrabs.errors import UserError
+from metrabs.estimator.input_checks import require
 from metrabs.predict.cameras import CameraChoice
 from metrabs.predict.predictor import PredictionSettings, Predictor
 from tests.predict.fakes import SKELETON, FakeModel
@@ -88,3 +89,18 @@ def test_exhausted_memory_is_explained():
     model.detect_poses_batched = fail
     with pytest.raises(UserError, match="--batch_size"):
         Predictor(model, CameraChoice(), SETTINGS).predict(IMAGES)
+
+
+def test_refusal_by_the_model_is_told_in_one_line():
+    model = FakeModel()
+
+    @tf.function
+    def fail(*args, **kwargs):
+        require(tf.random.uniform([]) > 2, "It must be a shoe, not", "a hat")
+
+    model.detect_poses_batched = fail
+    with pytest.raises(UserError) as caught:
+        Predictor(model, CameraChoice(), SETTINGS).predict(IMAGES)
+    message = str(caught.value)
+    assert message.startswith("The model refuses its inputs") and len(message.splitlines()) == 1
+    assert "It must be a shoe, not] [a hat]" in message and "node" not in message

@@ -10,7 +10,7 @@ from metrabs.errors import UserError
 from metrabs.predict.cameras import CameraChoice
 from metrabs.predict.given_boxes import GivenBoxes
 from metrabs.predict.predictor import PredictionSettings, Predictor
-from metrabs.predict.run import Outputs, Run, check_same_settings
+from metrabs.predict.run import Outputs, Run, check_same_settings, record_settings
 from metrabs.predict.sources import find_sources
 from tests.predict.fakes import FakeModel, write_image, write_video
 
@@ -136,17 +136,24 @@ def test_interruption_leaves_finished_files_alone(name, model, tmp_path):
 def test_outputs_of_other_settings_are_not_mixed(tmp_path):
     outputs = Outputs(tmp_path)
     check_same_settings(outputs, {"fov": 55})
+    record_settings(outputs, {"fov": 55})
     check_same_settings(outputs, {"fov": 55})
     with pytest.raises(UserError, match=r"other settings \(fov\)"):
         check_same_settings(outputs, {"fov": 60})
     check_same_settings(Outputs(tmp_path, overwrite=True), {"fov": 60})
+    record_settings(outputs, {"fov": 60})
     check_same_settings(outputs, {"fov": 60})
 
 
-def test_folder_that_cannot_be_written_is_explained(tmp_path):
+def test_folder_that_cannot_be_written_is_explained(model, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="Cannot write"):
-        check_same_settings(Outputs(tmp_path / "file" / "out"), {})
+    outputs = Outputs(tmp_path / "file" / "out")
+    for action in (check_same_settings, record_settings):
+        with pytest.raises(UserError, match="Cannot write to .*out.*another --output"):
+            action(outputs, {})
+    write_image(tmp_path / "in/a.png", 90)
+    with pytest.raises(UserError, match="Cannot write to .*out.*another --output"):
+        process(model, tmp_path / "in", outputs.folder)
 
 
 def test_empty_batches_are_refused(model, tmp_path):

@@ -25,6 +25,15 @@ def test_outputs_within_the_inputs_are_no_inputs(tmp_path):
     assert [s.name for s in find_sources([tmp_path], tmp_path / "results")] == ["photo.jpg"]
 
 
+@pytest.mark.parametrize("output", [".", "photos"])
+def test_a_folder_within_the_outputs_is_refused(output, tmp_path):
+    write_image(tmp_path / "photos/photo.jpg", 9)
+    with pytest.raises(UserError, match="lies in the folder of the results.*another --output"):
+        find_sources([tmp_path / "photos"], tmp_path / output)
+    single = find_sources([tmp_path / "photos/photo.jpg"], tmp_path / output)
+    assert [source.name for source in single] == ["photo.jpg"]
+
+
 def test_inputs_with_the_same_name_are_refused(tmp_path):
     for name in ("a/photo.jpg", "b/photo.jpg"):
         write_image(tmp_path / name, 9)
