@@ -193,6 +193,7 @@ def _random_batch(
         "intrinsics_2d": np.tile(camera, (num_2d, 1, 1)).astype(np.float32),
         "coords3d_true": (
             rng.normal(0, 300, (num_3d, num_joints, 3)) + [0, 0, 5000]).astype(np.float32),
+        "coords2d_true": rng.uniform(0, side, (num_3d, num_joints, 2)).astype(np.float32),
         "joint_validity_mask": rng.random((num_3d, num_joints)) < 0.1,
         "coords2d_true_2d": rng.uniform(0, side, (num_2d, num_joints2d, 2)).astype(np.float32),
         "joint_validity_mask_2d": rng.random((num_2d, num_joints2d)) < 0.8,

@@ -85,7 +85,7 @@ class LossComputation:
             mix=stack(batch, "mix"), weak=step < self._weak_perspective_steps,
         )
         labels3d = Labels3D(*(batch[name] for name in (
-            "coords3d_true", "joint_validity_mask", "intrinsics")))
+            "coords3d_true", "joint_validity_mask", "intrinsics", "coords2d_true")))
         points2d, labels2d = None, None
         if "coords2d_true_2d" in batch:
             points2d = points[num_3d:]

@@ -35,12 +35,14 @@ class Labels3D(NamedTuple):
     """Truth of the 3D-labelled examples of a batch.
 
     Fields: camera-space poses `[B, J, 3]` in mm (invalid joints 0), valid joints bool `[B, J]`
-    (None: all), intrinsics `[B, 3, 3]`.
+    (None: all), intrinsics `[B, 3, 3]`, and, for losses of image coordinates alone, crop pixels
+    `[B, J, 2]`. These are seen in the image even where poses are of a universal skeleton.
     """
 
     coords3d_cam_mm: tf.Tensor
     is_valid: Optional[tf.Tensor]
     intrinsics: tf.Tensor
+    coords2d_px: Optional[tf.Tensor] = None
 
 
 class Labels2D(NamedTuple):

@@ -21,7 +21,7 @@ from metrabs.training.forward import LossComputation, compiled
 from metrabs.training.loss_scale import DynamicLossScale, StaticLossScale
 from metrabs.training.loss_terms import PoseLoss
 
-_INPUTS_3D = ("image", "intrinsics", "coords3d_true", "joint_validity_mask")
+_INPUTS_3D = ("image", "intrinsics", "coords3d_true", "coords2d_true", "joint_validity_mask")
 _INPUTS_2D = ("image_2d", "intrinsics_2d", "coords2d_true_2d", "joint_validity_mask_2d")
 _PATHS = ("image_path", "image_path_2d")
 _NOT_FINITE = "loss or gradient is not finite"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from metrabs.geometry.projection import project_pose
 from metrabs.geometry.statistics import align_2d_skeletons, center_relative_pose, masked_mean
 from metrabs.models.volumetric_variants import BoneLengthVariant
 from metrabs.training.loss_terms import MM_PER_M, Labels2D, Labels3D, Losses, PoseLoss
@@ -34,8 +33,7 @@ class BoneLengthLoss(PoseLoss):
     def losses3d(self, points: tf.Tensor, labels: Labels3D, step: tf.Tensor) -> Losses:
         """Returns the total of the 3D-labelled examples and the losses to report."""
         pred = self.variant.split(points)["image_and_depth"]
-        true2d = project_pose(labels.coords3d_cam_mm, labels.intrinsics)
-        errors2d = tf.abs(true2d - pred[..., :2])
+        errors2d = tf.abs(labels.coords2d_px - pred[..., :2])
         loss23d = masked_mean(errors2d, labels.is_valid) * self.terms.meters_per_pixel
         config = self.terms.model_config
         depths = center_relative_pose(

@@ -87,7 +87,7 @@ def loss_of(data, model_class: str):
 
 
 def labels3d(data) -> Labels3D:
-    names = ("coords3d_true", "joint_validity_mask", "intrinsics")
+    names = ("coords3d_true", "joint_validity_mask", "intrinsics", "coords2d_true")
     return Labels3D(*(tf.constant(data[f"loss_{name}"]) for name in names))
 
 

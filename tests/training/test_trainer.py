@@ -17,7 +17,7 @@ from metrabs.training.run import build_trainer
 from metrabs.training.trainer import Trainer
 from tests.training.tiny import JOINTS_2D, JOINTS_3D, tiny_config
 
-_INPUTS = ("image", "intrinsics", "coords3d_true", "joint_validity_mask")
+_INPUTS = ("image", "intrinsics", "coords3d_true", "coords2d_true", "joint_validity_mask")
 
 
 @pytest.fixture(scope="module")
