@@ -6,8 +6,8 @@
 
 The authors publish them at
 https://storage.googleapis.com/cloud-tpu-checkpoints/efficientnet/v2/<name>.tgz with the names
-efficientnetv2-b0 to -b3, -s, -m and -l. Plain values are taken as in the release; the moving
-averages, the better classifier, with --use_averages.
+efficientnetv2-b0 to -b3, -s, -m, -l and -xl-21k. Plain values are taken as in the release; the
+moving averages, the better classifier, with --use_averages.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class BackboneSpec:
         scale: input scaling, from RGB in 0..1.
         rules: `(network, centered_stride) -> rules` of padding and stride.
         limits_kernel_norms: whether the kernel norm limit applies (EfficientNetV2 only).
-        has_public_weights: whether 'imagenet' weights exist.
+        has_public_weights: whether there are 'imagenet' weights to download.
     """
 
     build: NetworkBuilder
@@ -65,9 +65,10 @@ def _table() -> dict[str, BackboneSpec]:
             efficientnet_lite0, input_scaling.efficientnet_lite, efficientnet_lite_rules
         )
     }
-    for size in ("B0", "B1", "B2", "B3", "S", "M", "L"):
+    for size in ("B0", "B1", "B2", "B3", "S", "M", "L", "XL"):
         table[f"efficientnetv2-{size.lower()}"] = BackboneSpec(
-            efficientnetv2(size), plus_minus_one, efficientnetv2_rules, limits_kernel_norms=True
+            efficientnetv2(size), plus_minus_one, efficientnetv2_rules, limits_kernel_norms=True,
+            has_public_weights=size != "XL",
         )
     for size in ("Small", "Large"):
         for suffix, minimalistic in (("", False), ("-mini", True)):
@@ -185,8 +186,9 @@ def _build_network(spec: BackboneSpec, name: str, weights: str) -> tf.keras.Mode
     if weights == "imagenet":
         if not spec.has_public_weights:
             raise UserError(
-                f"There are no public ImageNet weights of {name}. Pass --backbone_weights=none or "
-                "the path of a weights file, or choose resnet50 or resnet50v2."
+                f"There are no ImageNet weights of {name} to download. Pass "
+                "--backbone_weights=none or the path of a weights file, or choose another "
+                "backbone, such as resnet50 or efficientnetv2-l."
             )
         return build_pretrained(spec.build, name)
     network = spec.build(None)

@@ -143,7 +143,8 @@ def test_spellings_of_the_release_are_understood(given, canonical):
         (dict(name="resnet18", weights="none", group_norm=True, ghost_batch_sizes=(2, 2)),
          "exclude each other"),
         (dict(name="resnet18", proc_side=100), "multiple of 32, not 100"),
-        (dict(name="resnet18", weights="imagenet"), "no public ImageNet weights of resnet18"),
+        (dict(name="resnet18", weights="imagenet"), "no ImageNet weights of resnet18 to download"),
+        (dict(name="efficientnetv2-xl"), "no ImageNet weights of efficientnetv2-xl to download"),
         (dict(name="resnet18", weights="missing.h5"), "'missing.h5' does not exist"),
     ],
 )
