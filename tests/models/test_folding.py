@@ -80,10 +80,18 @@ def test_normalisation_stays_where_nothing_can_take_it():
     ],
 )
 def test_folded_backbones_compute_the_same(name, num_left):
-    backbone = _as_if_trained(build_backbone(name, weights="none", proc_side=64), _images())
+    tf.keras.utils.set_random_seed(0)
+    images = _images()
+    backbone = _as_if_trained(build_backbone(name, weights="none", proc_side=64), images)
     folded = fold_batch_norm(backbone)
     assert len(list(_norms(folded))) == num_left
-    _assert_same_function(backbone, folded, _images())
+    expected = backbone(images, training=False).numpy()
+    # Random networks amplify rounding, each its own way: as much as they do for the last bits of
+    # the images is to be expected of a different order of multiplications, too.
+    in_last_bits = backbone(np.nextafter(images, np.float32(2)), training=False)
+    rounding = np.abs(in_last_bits - expected).max()
+    assert rounding < 1e-3 * np.abs(expected).max()
+    np.testing.assert_allclose(folded(images, training=False), expected, atol=10 * rounding)
 
 
 def test_precision_of_the_copy_is_free():
