@@ -16,7 +16,7 @@ OUTPUT ?= demo_output
 PHOTO ?=
 RESULTS ?= .
 
-.PHONY: demo reproduce-mini test test-slow poster-table lint venv clean
+.PHONY: demo reproduce-mini test test-slow test-newest-tf poster-table lint venv clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo

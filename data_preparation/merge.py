@@ -21,6 +21,7 @@ from typing import Optional
 from absl import flags
 from tqdm import tqdm
 
+from data_preparation.registry import converters
 from data_preparation.statistics import report_statistics
 from metrabs.cli import no_words, run_command
 from metrabs.data.cache import open_cache
@@ -63,7 +64,7 @@ def find_members(merged: MergedSet, folder: pathlib.Path) -> dict[str, PoseDatas
     if missing:
         print(f"{merged.name}: {len(missing)} of {len(paths)} datasets are missing. Make them by")
         for name in missing:
-            print(f"    python -m data_preparation {name} --data_root=$DATA_ROOT")
+            print(f"    {_how_to_make(name)}")
         present = [name for name in paths if name not in missing]
         hint = f", or merge only the others by --members={','.join(present)}" if present else ""
         raise UserError(
@@ -117,6 +118,12 @@ def merge_members(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
     no_words(words)
     build(values)
+
+
+def _how_to_make(name: str) -> str:
+    if name in converters():
+        return f"python -m data_preparation {name} --data_root=$DATA_ROOT"
+    return f"{name}: a cache file of your making, see docs/how-to/merge-datasets.md"
 
 
 def _find_cache(member: Member, folder: pathlib.Path) -> Optional[pathlib.Path]:

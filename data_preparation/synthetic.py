@@ -1,9 +1,9 @@
 """Builds the synthetic datasets: rendered people in the looks of 28 3D and 4 2D datasets.
 
-    python -m data_preparation.synthetic --root=$DATA_ROOT
+    python -m data_preparation.synthetic --data_root=$DATA_ROOT
 
-Writes pictures below `<root>/synthetic` and the cache files synth28, synth14, synth3, synth1 and
-synth2d below `<root>/cache`. An interrupted run continues where it stopped.
+Writes pictures below `<data_root>/synthetic` and the cache files synth28, synth14, synth3, synth1 and
+synth2d below `<data_root>/cache`. An interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def define_flags(values: flags.FlagValues) -> None:
     }
     for name, (default, text) in sizes.items():
         flags.DEFINE_integer(name, default, text, flag_values=values)
-    flags.DEFINE_string("root", os.environ.get("DATA_ROOT"), "output folder; default: $DATA_ROOT",
-                        flag_values=values)
+    flags.DEFINE_string("data_root", os.environ.get("DATA_ROOT"),
+                        "folder of all data; default: $DATA_ROOT", flag_values=values)
     flags.DEFINE_integer("seed", 0, "seed of every random choice", flag_values=values)
     flags.DEFINE_integer("workers", None, "processes; default: one per processor, at most 12",
                          flag_values=values)
@@ -40,10 +40,10 @@ def define_flags(values: flags.FlagValues) -> None:
 def build(values: flags.FlagValues, words: Sequence[str] = ()) -> None:
     """Runs the command with parsed flags."""
     no_words(words)
-    if not values.root:
-        raise UserError("Give --root=FOLDER or set DATA_ROOT.")
+    if not values.data_root:
+        raise UserError("Give --data_root=FOLDER or set DATA_ROOT.")
     paths = build_pile(
-        values.root,
+        values.data_root,
         seed=values.seed,
         examples_per_dataset=values.examples_per_dataset,
         valid_examples_per_dataset=values.valid_examples_per_dataset,

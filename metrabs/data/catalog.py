@@ -27,7 +27,8 @@ def data_root() -> pathlib.Path:
     if not root:
         raise UserError(
             "The environment variable DATA_ROOT is not set. Set it to the folder that holds your "
-            "data and experiments, for example: export DATA_ROOT=$HOME/metrabs_data"
+            "data and experiments, for example: export DATA_ROOT=$PWD/metrabs_data, which is what "
+            "main.py takes without it."
         )
     return pathlib.Path(root)
 
@@ -86,8 +87,8 @@ def open_dataset(name_or_path: str) -> PoseDataset:
         present = sorted(file.stem for file in path.parent.glob("*.pkl"))
         raise UserError(
             f"Dataset '{name_or_path}' has no cache file at '{path}'. Present there: "
-            f"{', '.join(present) if present else 'none'}. Prepare it with the scripts in "
-            "data_preparation/ (the synthetic sets: data_preparation/synthetic.py), or give the "
-            "path of a cache file."
+            f"{', '.join(present) if present else 'none'}. Prepare it with `python -m "
+            "data_preparation` (the built-in sets: data_preparation.synthetic), or give the path "
+            "of a cache file."
         )
     return open_cache(path)

@@ -62,6 +62,7 @@ def test_missing_members_are_listed_with_what_makes_them(folder, capsys):
     printed = capsys.readouterr().out
     assert "4 of 5 datasets are missing" in printed
     assert "python -m data_preparation muco --data_root=$DATA_ROOT" in printed
+    assert "surreal: a cache file of your making" in printed
     assert not (folder / "small5.pkl").exists()
 
 

@@ -15,7 +15,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_command_builds_all_sets(tmp_path):
-    finished = _run(f"--root={tmp_path}", "--seed=3", *_SIZES)
+    finished = _run(f"--data_root={tmp_path}", "--seed=3", *_SIZES)
     assert finished.returncode == 0, finished.stderr
     for name in ("synth28", "synth14", "synth3", "synth1", "synth2d"):
         assert str(tmp_path / "cache" / f"{name}.pkl") in finished.stdout
@@ -23,6 +23,6 @@ def test_command_builds_all_sets(tmp_path):
 
 
 def test_mistakes_end_in_one_line(tmp_path):
-    finished = _run(f"--root={tmp_path}", "--examples_per_dataset=0")
+    finished = _run(f"--data_root={tmp_path}", "--examples_per_dataset=0")
     assert finished.returncode == 1
     assert finished.stderr.count("\n") == 1 and "at least 1" in finished.stderr
