@@ -165,7 +165,9 @@ class AutoencoderVariant(Variant):
 
     def decode(self, latents: tf.Tensor) -> tf.Tensor:
         """Latent points `[B, L, D]` to joints `[B, J, D]`."""
-        return combine_points(latents, self.w2)
+        # In double precision, since GPUs may multiply float32 matrices in TensorFloat-32, which
+        # moves joints by millimetres, and an exported model cannot forbid it.
+        return tf.cast(combine_points(tf.cast(latents, tf.float64), self.w2), tf.float32)
 
     def autoencode(self, joints: tf.Tensor) -> tf.Tensor:
         """Joints `[B, J, D]` to their reconstruction from the latent points."""

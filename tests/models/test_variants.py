@@ -109,3 +109,13 @@ def test_the_28_formats_share_159_joint_names():
 def test_merging_the_joints_of_a_single_dataset_changes_nothing():
     variant = variants.MergedVariant(["pelv", "lwri", "rwri"])
     assert_close(variant.predict(None, LATENTS, keep_3d), LATENTS)
+
+
+def test_decoding_far_people_loses_nothing():
+    # To the last bit, so it is no product in single precision, which GPUs may reduce further.
+    variant = variants.LatentVariant(5, affine_weights())
+    far = LATENTS + tf.constant([0.0, 0.0, 8000.0])
+    exact = np.einsum("blc,lj->bjc", far.numpy().astype(np.float64), variant.w2.astype(np.float64))
+    decoded = variant.decode(far)
+    assert decoded.dtype == tf.float32
+    np.testing.assert_array_equal(decoded, exact.astype(np.float32))
