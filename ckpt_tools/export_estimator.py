@@ -106,7 +106,10 @@ def _load_crop_model(path: str) -> Any:
     try:
         loaded = tf.saved_model.load(path)
     except OSError as error:
-        raise UserError(f"'{path}' is not the SavedModel folder of a crop model.") from error
+        raise UserError(
+            f"'{path}' is not the SavedModel folder of a crop model. `python main.py "
+            "--export_file=FOLDER --checkpoint_dir=RUN` writes one from a checkpoint."
+        ) from error
     if not hasattr(loaded, "predict_multi"):
         raise UserError(f"The SavedModel '{path}' is no crop model: it has no predict_multi.")
     return loaded
