@@ -20,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Optional
 
+import cv2
 from absl import flags
 
 from metrabs.cli import run_command
@@ -40,9 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code, see the top of this module.
     """
-    # The decoders' own complaints about damaged files; this command names the files.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    _silence_decoders()
     return run_command(
         __doc__, define_flags, predict, arguments,
         interrupted="Interrupted. The same command continues from here.",
@@ -155,6 +154,13 @@ def _load(name: str) -> Any:
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
     return load_model(name)
+
+
+def _silence_decoders() -> None:
+    """Leaves it to this command, which names the files, to complain about damage."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    if "OPENCV_LOG_LEVEL" not in os.environ:
+        cv2.setLogLevel(0)
 
 
 def _count(number: int, one: str, many: str) -> str:
