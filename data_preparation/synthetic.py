@@ -2,8 +2,8 @@
 
     python -m data_preparation.synthetic --data_root=$DATA_ROOT
 
-Writes pictures below `<data_root>/synthetic` and the cache files synth28, synth14, synth3, synth1 and
-synth2d below `<data_root>/cache`. An interrupted run continues where it stopped.
+Writes pictures below `<data_root>/synthetic` and the cache files synth28, synth14, synth3, synth1
+and synth2d below `<data_root>/cache`. An interrupted run continues where it stopped.
 """
 
 from __future__ import annotations

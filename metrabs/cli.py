@@ -31,7 +31,7 @@ from absl import flags
 from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, UserError, WorkerLostError
 from metrabs.released_flags import RELEASED_FLAGS, check_released_flags
-from metrabs.settings import value_type
+from metrabs.settings import bounds_text, value_type
 from metrabs.synthetic.provision import BUILTIN_2D, BUILTIN_3D, offer_builtin_datasets
 
 EXIT_WRONG_INPUT = 1
@@ -257,7 +257,9 @@ def _define_flags() -> flags.FlagValues:
             "write the trained model as a SavedModel into this folder, relative to its checkpoint")
     for group, field, kind in all_settings():
         choices = field.metadata["choices"] or ()
-        details = "; ".join(filter(None, [field.metadata["unit"], " | ".join(choices)]))
+        details = "; ".join(filter(
+            None, [field.metadata["unit"], " | ".join(choices), bounds_text(field)]
+        ))
         text = field.metadata["help"] + (f" [{details}]" if details else "")
         _define(values, group, value_type(kind), field.name, field.default, text)
     for released in RELEASED_FLAGS:

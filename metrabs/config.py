@@ -189,6 +189,10 @@ class ModelConfig:
     group_norm: bool = setting(
         False, "ResNets: group normalisation (32 groups) in place of batch normalisation"
     )
+    caffe_channel_order: str = setting(
+        "bgr", "what ResNets V1 are fed; rgb: as in the release, for its weights",
+        choices=("bgr", "rgb")
+    )
     # Not in the release. Some backbones average their statistics over thousands of steps, which
     # short runs do not have.
     batch_norm_momentum: Optional[float] = setting(

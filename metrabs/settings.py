@@ -96,7 +96,15 @@ def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
         "at most": lambda limit: value <= limit,
         "above": lambda limit: value > limit,
     }
-    limits = {k: v for k, v in field.metadata["limits"].items() if v is not None}
+    limits = _given_limits(field)
     if not all(is_within[kind](limit) for kind, limit in limits.items()):  # NaN fails, too
-        bounds = " and ".join(f"{kind} {limit}" for kind, limit in limits.items())
-        raise UserError(f"Setting '{field.name}' must be {bounds}, not {value}.")
+        raise UserError(f"Setting '{field.name}' must be {bounds_text(field)}, not {value}.")
+
+
+def bounds_text(field: dataclasses.Field[Any]) -> str:
+    """Returns which numbers a setting admits, such as 'at least 0 and at most 1', or ''."""
+    return " and ".join(f"{kind} {limit}" for kind, limit in _given_limits(field).items())
+
+
+def _given_limits(field: dataclasses.Field[Any]) -> dict[str, float]:
+    return {k: v for k, v in field.metadata["limits"].items() if v is not None}

@@ -11,7 +11,7 @@ from typing import Any
 
 from metrabs.config import Config, all_settings
 from metrabs.released_flags import RELEASED_FLAGS
-from metrabs.settings import value_type
+from metrabs.settings import bounds_text, value_type
 
 PAGE = pathlib.Path(__file__).with_suffix(".md")
 _COMMAND = "python -m docs.reference.flags"
@@ -60,9 +60,8 @@ def _row(field: dataclasses.Field[Any], kind: Any) -> tuple[str, ...]:
     choices = ", ".join(f"`{choice}`" for choice in field.metadata["choices"] or ())
     is_bool = value_type(kind) is bool
     flag = f"`--{field.name}`" if is_bool else f"`--{field.name}={value_type(kind).__name__}`"
-    return (
-        flag, _value(field.default), choices or field.metadata["unit"], field.metadata["help"]
-    )
+    values = ", ".join(filter(None, [choices, field.metadata["unit"], bounds_text(field)]))
+    return flag, _value(field.default), values, field.metadata["help"]
 
 
 def _value(default: Any) -> str:

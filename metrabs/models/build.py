@@ -49,6 +49,7 @@ def build_crop_model(
             group_norm=model_config.group_norm,
             kernel_norm_limit=model_config.constrain_kernel_norm,
             stride=model_config.stride_test,
+            caffe_channel_order=model_config.caffe_channel_order,
         )
         side = config.loading.proc_side
         model = CropModel(

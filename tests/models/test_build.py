@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -50,3 +51,18 @@ def test_ghost_batch_sizes_are_parsed():
 def test_unusable_settings_are_explained(settings, message):
     with pytest.raises(UserError, match=message):
         build_crop_model(SMALL.replace(**settings), JOINTS)
+
+
+def test_resnets_v1_are_fed_bgr_or_what_the_release_feeds_them():
+    def features(order):
+        tf.keras.utils.set_random_seed(1)
+        config = SMALL.replace(backbone="resnet50", caffe_channel_order=order)
+        model = build_crop_model(config, JOINTS)
+        return [model.backbone(image).numpy() for image in (rgb, rgb[..., ::-1])]
+
+    rgb = np.random.default_rng(0).uniform(0.1, 0.9, (1, 64, 64, 3)).astype(np.float32)
+    as_bgr, swapped_as_bgr = features("bgr")
+    as_rgb, swapped_as_rgb = features("rgb")
+    np.testing.assert_allclose(as_bgr, swapped_as_rgb, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(as_rgb, swapped_as_bgr, rtol=1e-3, atol=1e-4)
+    assert np.abs(as_bgr - as_rgb).max() > 1e-2
