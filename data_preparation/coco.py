@@ -24,6 +24,7 @@ from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose2DExample
 from metrabs.data.masks import decode_mask
 from metrabs.errors import unknown_name_error
+from metrabs.skeletons import JointInfo
 
 _NUM_JOINTS = 17
 _MIN_VISIBLE, _MIN_LABELLED = _NUM_JOINTS / 3, _NUM_JOINTS / 2
@@ -68,6 +69,10 @@ class Coco(Converter):
     def crop_folder(self) -> str:
         """Folder of the crops; people in groups are kept apart from single ones."""
         return "coco_downscaled" if self.single_person else "coco_downscaled_multi"
+
+    def caches(self) -> dict[str, JointInfo]:
+        """Returns the joints; single people have a cache file of their own."""
+        return {"coco_single_person" if self.single_person else "coco": self.joint_info()}
 
     def downloads(self) -> Sequence[Download]:
         """Returns the image folder and the annotation file of each split."""

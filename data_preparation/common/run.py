@@ -68,7 +68,8 @@ def prepare(
 ) -> Report:
     """Converts a dataset; finished sequences of earlier calls are kept.
 
-    The report is also written beside the cache files, as `<name>_report.txt`.
+    The report is also written beside the cache files, as `<name>_report.txt` by the
+    name of the first one.
 
     Args:
         converter: of the dataset, with its settings.
@@ -99,7 +100,7 @@ def prepare(
     caches, num_examples = write_caches(converter, setup, parts, cache_dir, tally)
     num_sequences = len(sequences) - len(failures)
     report = Report(converter.TITLE, caches, num_examples, num_sequences, failures, tally)
-    path = pathlib.Path(cache_dir) / f"{converter.NAME}_report.txt"
+    path = pathlib.Path(cache_dir) / f"{next(iter(caches))}_report.txt"
     write_text_atomically(path, report.text() + "\n")
     return report
 

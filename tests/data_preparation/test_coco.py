@@ -58,7 +58,9 @@ def test_report_counts_what_was_left_out(report):
 
 def test_people_who_overlap_others_can_be_left_out(root, tmp_path):
     report = prepare(Coco(single_person=True), Setup(str(root)), tmp_path, num_workers=0)
-    dataset = open_cache(report.caches["coco"])
+    assert {name: path.name for name, path in report.caches.items()} == {
+        "coco_single_person": "coco_single_person.pkl"}
+    dataset = open_cache(report.caches["coco_single_person"])
     # The joints of A and B that are labelled lie in boxes that do not meet.
     assert len(dataset.train) == 2
     assert dataset.train[0].image_path.startswith("coco_downscaled/train2014/")
