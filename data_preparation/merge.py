@@ -34,6 +34,8 @@ from metrabs.data.subset import write_subset
 from metrabs.errors import UserError
 
 _DUMMY, _DUMMY_SIZE = "huge8_dummy", 10_000
+# Settings of converters which by themselves make another variant than the merged sets have.
+_SETTINGS = {"mpii": " --variant=yolo_nofilt"}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -122,7 +124,8 @@ def merge_members(values: flags.FlagValues, words: Sequence[str]) -> None:
 
 def _how_to_make(name: str) -> str:
     if name in converters():
-        return f"python -m data_preparation {name} --data_root=$DATA_ROOT"
+        settings = _SETTINGS.get(name, "")
+        return f"python -m data_preparation {name}{settings} --data_root=$DATA_ROOT"
     return f"{name}: a cache file of your making, see docs/how-to/merge-datasets.md"
 
 

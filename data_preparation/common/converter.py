@@ -55,7 +55,8 @@ class Converter(abc.ABC):
         FOLDER: the raw data, relative to the data root.
         VERSION: raise it when the same settings give something else than before.
         DETECTION_FILES: where results of a person detector are usually kept, in FOLDER.
-        NEEDS_DETECTIONS: whether nothing can be made without a person detector.
+        NEEDS_DETECTIONS: whether nothing can be made without a person detector; if that depends
+            on the settings, override `needs_detections` instead.
         TAKES_CROP_MASKS: whether masks come from a person segmenter that is run on the crops.
     """
 
@@ -103,6 +104,11 @@ class Converter(abc.ABC):
     def caches(self) -> Mapping[str, JointInfo]:
         """Returns the cache files to write: name -> its joints, found by name in `joint_info`."""
         return {self.NAME: self.joint_info()}
+
+    @property
+    def needs_detections(self) -> bool:
+        """Whether nothing can be made without a person detector, with these settings."""
+        return self.NEEDS_DETECTIONS
 
     @property
     def crop_folder(self) -> str:

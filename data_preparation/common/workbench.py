@@ -169,7 +169,7 @@ def check_detections(converter: Converter, setup: Setup) -> None:
     folder = pathlib.Path(setup.data_root) / converter.FOLDER
     usual = [folder / name for name in converter.DETECTION_FILES]
     has_some = setup.detections or setup.detector or any(path.exists() for path in usual)
-    if converter.NEEDS_DETECTIONS and not has_some:
+    if converter.needs_detections and not has_some:
         raise UserError(
             f"{converter.TITLE} needs a person detector. Give --detector=efficientdet or another "
             f"one, or precomputed results by --detections=FILE (looked for: {usual[0]})."

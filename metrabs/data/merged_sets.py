@@ -26,8 +26,9 @@ from metrabs.skeletons.tables import (
 _TRAIN_ON_VALID = ("surreal", "h36m", "sailvos", "aist", "aspset", "agora", "jta", "rich", "coco")
 # Validation: the test set of MPI-INF-3DHP, and MuPoTS.
 _VALIDATION = {"tdhp": "test", "mupots": "valid"}
-# Human3.6M is usually prepared with 17 joints; the merged sets have the variant with 25.
-_VARIANTS = {"h36m": ("h36m_alljoints", "h36m")}
+# Human3.6M is usually prepared with 17 joints; the merged sets have the variant with 25. The plain
+# MPII has only people apart from others; the merged set has all whom a detector finds.
+_VARIANTS = {"h36m": ("h36m_alljoints", "h36m"), "mpii": ("mpii_yolo_nofilt",)}
 _MUCO_COMPOSITES = 200_000
 
 

@@ -10,7 +10,7 @@ from absl import flags
 from data_preparation import merge
 from metrabs.data.cache import open_cache
 from metrabs.errors import UserError
-from tests.data.member_caches import write_member
+from tests.data.member_caches import example_2d, write_member
 
 
 @pytest.fixture
@@ -66,6 +66,19 @@ def test_missing_members_are_listed_with_what_makes_them(folder, capsys):
     assert not (folder / "small5.pkl").exists()
 
 
+def test_of_mpii_the_variant_with_all_detected_people_is_taken(folder, capsys):
+    write_member(folder, "mpii", {"train": [example_2d("mpii", i) for i in range(3)]})
+    arguments = ("--name=huge2d_common", "--members=mpii")
+    with pytest.raises(UserError, match="Without cache file .*: mpii"):
+        merge.build(parsed(*arguments))
+    command = "python -m data_preparation mpii --variant=yolo_nofilt --data_root=$DATA_ROOT"
+    assert command in capsys.readouterr().out
+    (folder / "mpii.pkl").rename(folder / "mpii_yolo_nofilt.pkl")
+    write_member(folder, "mpii", {"train": [example_2d("mpii", 7)]})
+    merged = open_cache(merge.build(parsed(*arguments)))
+    assert [example.dataset for example in merged.train] == ["mpii"] * 3
+
+
 def test_left_out_examples_are_counted(folder, capsys):
     from tests.data.member_caches import BOX, example_3d
 
@@ -94,6 +107,7 @@ def test_the_command_ends_in_one_line_on_a_mistake(folder):
 
 @pytest.mark.parametrize("merged_name", ["huge8", "huge2d_common"])
 def test_the_caches_of_the_converters_have_the_joints_that_merging_needs(merged_name):
+    from data_preparation.mpii import Mpii
     from data_preparation.registry import converters, load_converter
     from metrabs.data.merged_sets import merged_set
     from metrabs.skeletons.conversion import merge_joint_infos
@@ -102,7 +116,8 @@ def test_the_caches_of_the_converters_have_the_joints_that_merging_needs(merged_
     members = [member for member in merged.members if member.name in converters()]
     assert members
     for member in members:
-        caches = load_converter(member.name)().caches()
+        of_variant = {"mpii": Mpii("yolo_nofilt")}.get(member.name)
+        caches = (of_variant or load_converter(member.name)()).caches()
         cache_name = next(name for name in member.cache_names if name in caches)
         names = merge_joint_infos([(caches[cache_name], member.suffix)]).names
         needed = {name for name in member.joint_info.names if name in merged.joint_info.ids}

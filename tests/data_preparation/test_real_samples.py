@@ -22,7 +22,7 @@ from metrabs.data.cache import open_cache
 from metrabs.data.images import read_image
 from metrabs.data.masks import decode_mask
 from metrabs.geometry import boxes
-from tests.data_preparation.fakes.mpii import write_annotations
+from tests.data_preparation.fakes.mpii import Rectangle, write_annotations
 
 
 @pytest.fixture
@@ -40,25 +40,28 @@ def mpii_root(samples_of, tmp_path):
     """The flat list of people as the official annotation file, and perfect detections."""
     samples = samples_of("mpii")
     shutil.copytree(samples, tmp_path / "mpii" / "images")
-    people_px: dict[str, list[np.ndarray]] = {}
+    people: dict[str, list[Rectangle]] = {}
     for person in json.loads((samples / "test_mpii.json").read_text()):
         is_annotated = np.array(person["joints_vis"])[:, np.newaxis] > 0
         joints_px = np.where(is_annotated, np.array(person["joints"], float), np.nan)
-        people_px.setdefault(person["image"], []).append(joints_px)
-    write_annotations(tmp_path / "mpii", people_px, [1] * len(people_px))
-    detections = {f"images/{name}": [[*boxes.bounding_box(joints), 0.9] for joints in people]
-                  for name, people in people_px.items()}
+        rectangle = Rectangle(joints_px, (*person["center"], person["scale"]))
+        people.setdefault(person["image"], []).append(rectangle)
+    write_annotations(tmp_path / "mpii", people, [1] * len(people))
+    detections = {
+        f"images/{name}": [[*boxes.bounding_box(person.joints_px), 0.9] for person in of_image]
+        for name, of_image in people.items()
+    }
     (tmp_path / "mpii" / "yolov4_detections.pkl").write_bytes(pickle.dumps(detections))
     return tmp_path
 
 
-def check_crop(root, example):
+def check_crop(root, example, min_overlap=0.4):
     """Asserts that the person is in the crop, about where the box is; returns the labelled."""
     height, width = read_image(str(root / example.image_path)).shape[:2]
     assert max(example.bbox[2:]) <= 385
     joints = example.coords[~np.isnan(example.coords).any(axis=1)]
     assert ((joints > -1) & (joints < (width + 1, height + 1))).all()
-    assert boxes.iou(boxes.bounding_box(joints), example.bbox) > 0.4
+    assert boxes.iou(boxes.bounding_box(joints), example.bbox) > min_overlap
     return joints
 
 
@@ -77,10 +80,13 @@ def test_people_of_coco_become_crops_with_masks(coco_root):
     assert np.mean(shares) > 0.8  # joints lie on the person, but for hidden ones
 
 
-def test_people_of_mpii_become_crops(mpii_root):
-    report = prepare(Mpii(), Setup(str(mpii_root)), mpii_root / "cache", num_workers=0)
+# Plain boxes are squares with room around people.
+@pytest.mark.parametrize("variant, cache, min_joints, min_overlap", [
+    ("plain", "mpii", 1, 0.15), ("yolo_nofilt", "mpii_yolo_nofilt", 7, 0.4)])
+def test_people_of_mpii_become_crops(mpii_root, variant, cache, min_joints, min_overlap):
+    report = prepare(Mpii(variant), Setup(str(mpii_root)), mpii_root / "cache", num_workers=0)
     assert not report.failures
-    examples = open_cache(report.caches["mpii"]).train
+    examples = open_cache(report.caches[cache]).train
     assert len(examples) > 0
     for example in examples:
-        assert len(check_crop(mpii_root, example)) >= 7
+        assert len(check_crop(mpii_root, example, min_overlap)) >= min_joints
