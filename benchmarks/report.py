@@ -13,31 +13,51 @@ from metrabs.files import PathLike, write_text_atomically
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """One measured number and the limit that it is compared to.
+    """One measured number, what it stands beside, and what is asked of it.
 
     Attributes:
         name: name of the benchmark.
         value: what was measured.
         unit: its unit, such as 'ms' or 'examples/s'.
-        limit: the largest admitted value, or the smallest if `higher_is_better`.
-        higher_is_better: whether the limit is a lower one.
+        limit: the same of something that cannot be beaten, mostly measured in the same run, such
+            as a bare network; or a fixed number. None where there is nothing to compare with.
+        admitted_ratio: the largest admitted value over limit, or the smallest if
+            `higher_is_better`; None if the value is only reported.
+        higher_is_better: whether larger values are better.
     """
 
     name: str
     value: float
     unit: str
-    limit: float
+    limit: Optional[float] = None
+    admitted_ratio: Optional[float] = None
     higher_is_better: bool = False
 
     @property
-    def ratio(self) -> float:
+    def ratio(self) -> Optional[float]:
         """Value over limit."""
-        return self.value / self.limit
+        return None if self.limit is None else self.value / self.limit
 
     @property
-    def is_within_limit(self) -> bool:
-        """Whether the limit is kept."""
-        return self.ratio >= 1 if self.higher_is_better else self.ratio <= 1
+    def target(self) -> str:
+        """What is asked of the ratio, such as '<= 1.15'; empty if nothing."""
+        if self.admitted_ratio is None:
+            return ""
+        return f"{'>=' if self.higher_is_better else '<='} {self.admitted_ratio:.3g}"
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the ratio is not what is asked for."""
+        if self.ratio is None or self.admitted_ratio is None:
+            return False
+        if self.higher_is_better:
+            return self.ratio < self.admitted_ratio
+        return self.ratio > self.admitted_ratio
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what the JSON file holds of it."""
+        names = ("name", "value", "unit", "limit", "ratio", "admitted_ratio")
+        return {name: getattr(self, name) for name in names}
 
 
 def parse_options(
@@ -65,13 +85,12 @@ def parse_options(
 
 def report(measurements: Sequence[Measurement], json_path: Optional[PathLike] = None) -> None:
     """Prints a table of measurements and, if a path is given, writes them there as JSON."""
-    print(f"{'benchmark':<44}{'value':>12} {'unit':<12}{'limit':>10}{'ratio':>8}")
+    print(f"{'benchmark':<44}{'value':>11} {'unit':<12}{'limit':>9}{'ratio':>8}  target")
     for m in measurements:
-        note = "" if m.is_within_limit else "  LIMIT EXCEEDED"
-        print(f"{m.name:<44}{m.value:>12.4g} {m.unit:<12}{m.limit:>10.4g}{m.ratio:>8.2f}{note}")
+        limit = "" if m.limit is None else f"{m.limit:.4g}"
+        ratio = "" if m.ratio is None else f"{m.ratio:.3g}"
+        line = f"{m.name:<44}{m.value:>11.4g} {m.unit:<12}{limit:>9}{ratio:>8}  {m.target:<9}"
+        print(f"{line}{'MISSED' if m.is_missed else ''}".rstrip())
     if json_path is not None:
-        rows = [
-            {"name": m.name, "value": m.value, "unit": m.unit, "limit": m.limit, "ratio": m.ratio}
-            for m in measurements
-        ]
+        rows = [m.to_json() for m in measurements]
         write_text_atomically(json_path, json.dumps(rows, indent=2))

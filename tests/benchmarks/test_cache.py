@@ -31,7 +31,7 @@ def test_the_benchmark_writes_its_named_figures(tmp_path):
     command = [sys.executable, "-m", "benchmarks.cache", "--size=1e3",
                f"--folder={tmp_path}", f"--json={tmp_path / 'figures.json'}"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "as a pickled list" in printed and "LIMIT" not in printed.split("rss_1e3")[1]
+    assert "as a pickled list" in printed and "MISSED" not in printed.split("rss_1e3")[1]
     figures = {row["name"]: row for row in json.loads((tmp_path / "figures.json").read_text())}
     assert set(figures) == {"open_1e3", "read_1e3", "rss_1e3"}
     assert figures["rss_1e3"]["limit"] == 200 and figures["rss_1e3"]["value"] < 200

@@ -14,10 +14,29 @@ def workload(tmp_path_factory):
 def test_the_stages_add_up_to_the_whole(workload):
     whole, *stages = loading.augmentation_measurements(workload, 64)
     assert whole.name == "full_augmentation_64" and whole.unit == "ex/s/core"
+    assert whole.admitted_ratio * whole.limit == pytest.approx(150)
     names = ["decoding", "crop", "background", "occlusion", "colour"]
     assert [stage.name for stage in stages] == [f"full_augmentation_64_{n}" for n in names]
     assert sum(stage.value for stage in stages) == pytest.approx(1e3 / whole.value)
     assert sum(stage.ratio for stage in stages) == pytest.approx(1)
+
+
+def test_streams_stand_beside_processes_apart_and_these_beside_one(workload, monkeypatch):
+    monkeypatch.setattr(loading.os, "sched_getaffinity", lambda pid: range(3))
+    monkeypatch.setattr(loading, "stream_rate", lambda workload, side, count: 90.0 * count)
+    monkeypatch.setattr(loading, "rate_apart", lambda workload, side, count: 110.0 - 10 * count)
+    rows = loading.stream_measurements(workload, 64)
+    assert [(row.name, row.value, row.limit) for row in rows] == [
+        ("stream_64_1_workers", 90, 100), ("stream_64_1_workers_apart", 100, 100),
+        ("stream_64_2_workers", 180, 90), ("stream_64_2_workers_apart", 90, 200),
+        ("stream_64", 270, 80), ("stream_64_apart", 80, 300),
+    ]
+    assert [row.target for row in rows] == [">= 0.9", ""] * 3
+
+
+@pytest.mark.slow
+def test_processes_apart_load_examples(workload):
+    assert loading.rate_apart(workload, 64, 2, seconds=0.5) > 1
 
 
 def test_functions_take_turns_and_the_fastest_call_counts():

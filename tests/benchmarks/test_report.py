@@ -10,19 +10,33 @@ import pytest
 from benchmarks.report import Measurement, report
 
 
-def test_limits_may_be_upper_or_lower() -> None:
-    assert Measurement("a", 9.0, "ms", 10.0).is_within_limit
-    assert not Measurement("a", 11.0, "ms", 10.0).is_within_limit
-    assert Measurement("a", 11.0, "1/s", 10.0, higher_is_better=True).is_within_limit
-    assert not Measurement("a", 9.0, "1/s", 10.0, higher_is_better=True).is_within_limit
+def test_targets_are_largest_or_smallest_ratios_to_the_limit() -> None:
+    assert not Measurement("a", 11.0, "ms", 10.0, admitted_ratio=1.15).is_missed
+    assert Measurement("a", 12.0, "ms", 10.0, admitted_ratio=1.15).is_missed
+    assert not Measurement("a", 9.5, "1/s", 10.0, 0.9, higher_is_better=True).is_missed
+    assert Measurement("a", 8.5, "1/s", 10.0, 0.9, higher_is_better=True).is_missed
+
+
+def test_without_a_target_nothing_is_missed() -> None:
+    for measurement in (Measurement("a", 15.0, "ms", 10.0), Measurement("a", 15.0, "ms")):
+        assert not measurement.is_missed and measurement.target == ""
 
 
 def test_table_and_file_have_every_measurement(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report([Measurement("a", 15.0, "ms", 10.0)], tmp_path / "out.json")
-    output = capsys.readouterr().out
-    assert "a " in output and "LIMIT EXCEEDED" in output
-    assert json.loads((tmp_path / "out.json").read_text()) == [
-        {"name": "a", "value": 15.0, "unit": "ms", "limit": 10.0, "ratio": 1.5}
+    report([
+        Measurement("a", 15.0, "ms", 10.0, 1.15),
+        Measurement("b", 8.0, "1/s", 10.0, 0.75, higher_is_better=True),
+        Measurement("c", 3.0, "MB"),
+    ], tmp_path / "out.json")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:] == [
+        ["a", "15", "ms", "10", "1.5", "<=", "1.15", "MISSED"],
+        ["b", "8", "1/s", "10", "0.8", ">=", "0.75"],
+        ["c", "3", "MB"],
     ]
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert rows[0] == {"name": "a", "value": 15.0, "unit": "ms", "limit": 10.0, "ratio": 1.5,
+                       "admitted_ratio": 1.15}
+    assert rows[2]["limit"] is rows[2]["ratio"] is rows[2]["admitted_ratio"] is None
