@@ -19,8 +19,8 @@ class Measurement:
         name: name of the benchmark.
         value: what was measured.
         unit: its unit, such as 'ms' or 'examples/s'.
-        limit: the same of something that cannot be beaten, mostly measured in the same run, such
-            as a bare network; or a fixed number. None where there is nothing to compare with.
+        limit: what it stands beside: mostly the same of something simpler, measured in the same
+            run, such as a bare network; or a fixed number. None if there is no such thing.
         admitted_ratio: the largest admitted value over limit, or the smallest if
             `higher_is_better`; None if the value is only reported.
         higher_is_better: whether larger values are better.
