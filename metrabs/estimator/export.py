@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -205,12 +206,13 @@ def _check_replaceable(target: pathlib.Path) -> None:
 def _atomic_folder(target: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields a new folder that takes the place of `target` when the block succeeds."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        dir=target.parent, prefix=f".{target.name}.", ignore_cleanup_errors=True
-    ) as scratch:
-        new = pathlib.Path(scratch, "new")
+    scratch = pathlib.Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        new = scratch / "new"
         new.mkdir()  # unlike the scratch folder, readable as the user's umask says
         yield new
         if target.exists():
-            os.rename(target, pathlib.Path(scratch, "old"))
+            os.rename(target, scratch / "old")
         os.rename(new, target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
