@@ -4,7 +4,7 @@
 #   make test             all tests but the slow ones;  make test-slow  the slow ones
 #   make poster-table     results of metrabs.evaluation below RESULTS=folder beside the poster's
 #   make test-newest-tf   whether exports work in the newest TensorFlow, in .venv-newest-tf
-#   make lint             style and types
+#   make lint             style, types, and that nothing needs a Python newer than 3.9
 #   make venv             the environment alone
 PYTHON ?= $(shell for p in python3.11 python3.10 python3.9 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null \
@@ -41,6 +41,8 @@ poster-table: $(VENV)/installed-demo
 lint: $(VENV)/installed-lint
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(VENV)/bin/vermin --quiet --no-tips --violations --target=3.9- \
+	benchmarks ckpt_tools data_preparation docs metrabs tests main.py reproduce.py setup.py
 
 venv: $(VENV)/installed-demo
 

@@ -18,7 +18,7 @@ EXTRAS = {
     # TensorFlow Addons, in the last release that fits, is the reference for image warping.
     "test": ["tensorflow-addons==0.23.0", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90",
              "scikit-image>=0.21", "cdflib>=1.2,<2", "distributed>=2023.5", *_ONNX],
-    "lint": ["ruff==0.17.6", "mypy==2.4.1"],  # other versions find other things
+    "lint": ["ruff==0.17.6", "mypy==2.4.1", "vermin==1.9.2"],  # other versions find other things
 }
 
 setuptools.setup(
