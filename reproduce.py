@@ -33,6 +33,10 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # A walk builds many models; TensorFlow takes that for a mistake and warns of retracing.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # What Ctrl-C does to a training is told at once; other notices are in the runs' own logs.
+    notices = logging.StreamHandler()
+    notices.setLevel(logging.WARNING)
+    logging.getLogger("metrabs.training.callbacks").handlers = [notices]
     try:
         from metrabs.errors import Interrupted, UserError
         from metrabs.reproduction.pipeline import Walk
