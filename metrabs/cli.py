@@ -32,7 +32,6 @@ from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, UserError, WorkerLostError
 from metrabs.released_flags import RELEASED_FLAGS, check_released_flags
 from metrabs.settings import bounds_text, value_type
-from metrabs.synthetic.provision import BUILTIN_2D, BUILTIN_3D, offer_builtin_datasets
 
 EXIT_WRONG_INPUT = 1
 EXIT_WRONG_FLAGS = 2
@@ -78,19 +77,19 @@ def run_command(
         The exit code: 0 success, 1 wrong input, 2 wrong flags, 130 Ctrl-C.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is talkative
-    arguments = sys.argv[1:] if arguments is None else arguments
+    given = sys.argv[1:] if arguments is None else arguments
     values = flags.FlagValues()
-    try:
+
+    def _work() -> Optional[int]:
         define_flags(values)
-        if _asks_for_help(arguments):
+        if _asks_for_help(given):
             print(f"{usage}\n{values.get_help()}")
             return 0
-        words = values(["command", *map(_with_underscored_name, arguments)])[1:]
-        return action(values, words) or 0
-    except flags.Error as error:
-        return _fail(str(error), EXIT_WRONG_FLAGS)
-    except UserError as error:
-        return _fail(str(error), EXIT_WRONG_INPUT)
+        words = values(["command", *map(_with_underscored_name, given)])[1:]
+        return action(values, words)
+
+    try:
+        return _exit_code_of(_work)
     except KeyboardInterrupt:
         return _fail(interrupted, EXIT_INTERRUPTED)
 
@@ -129,14 +128,13 @@ def main(arguments: Sequence[str]) -> int:
     if _asks_for_help(arguments):
         print(help_text())
         return 0
-    try:
+
+    def _work() -> int:
         values = parse_flags(arguments)
         _set_up_logging(values.loglevel)
         return _run_tasks(values)
-    except flags.Error as error:
-        return _fail(str(error), EXIT_WRONG_FLAGS)
-    except UserError as error:
-        return _fail(str(error), EXIT_WRONG_INPUT)
+
+    return _exit_code_of(_work)
 
 
 def parse_flags(arguments: Sequence[str]) -> flags.FlagValues:
@@ -185,6 +183,9 @@ def _run_tasks(values: flags.FlagValues) -> int:
         raise UserError(
             "Nothing to do: give --train, --predict or --export_file=FOLDER; see --help."
         )
+    # Imported here, since the other commands, which this module serves, too, do not need it.
+    from metrabs.synthetic.provision import BUILTIN_2D, BUILTIN_3D, offer_builtin_datasets
+
     if settings.get("dataset3d") in BUILTIN_3D:
         settings.setdefault("dataset2d", BUILTIN_2D)
     _choose_data_root()
@@ -343,6 +344,16 @@ def _set_up_logging(level: str) -> None:
     package_logger.setLevel(logging.DEBUG)
     for handler in logging.getLogger().handlers:
         handler.setLevel(getattr(logging, level.upper(), logging.INFO))
+
+
+def _exit_code_of(work: Callable[[], Optional[int]]) -> int:
+    """Does the work; mistakes of the user are told in one line."""
+    try:
+        return work() or 0
+    except flags.Error as error:
+        return _fail(str(error), EXIT_WRONG_FLAGS)
+    except UserError as error:
+        return _fail(str(error), EXIT_WRONG_INPUT)
 
 
 def _fail(message: str, code: int) -> int:
