@@ -33,7 +33,7 @@ from benchmarks.estimator_client import SETTINGS, make_input
 from benchmarks.report import Measurement, parse_options, report
 from metrabs.config import Config
 from metrabs.estimator.detectors.efficientdet import build_person_detector
-from metrabs.estimator.export import CropModelPart, export_estimator
+from metrabs.estimator.export import export_estimator, without_extras
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
 from metrabs.models.inference_model import InferenceCropModel
@@ -93,20 +93,12 @@ def measure_export(crop_model: Any) -> dict[str, Any]:
         bare: dict[str, Any] = {}
         if isinstance(crop_model, CropModel):
             crop_model = InferenceCropModel(crop_model)
-            _save_network(crop_model, f"{folder}/network")
+            tf.saved_model.save(without_extras(crop_model), f"{folder}/network")
             bare = _run_client(f"{folder}/network")
         export = export_estimator(
             crop_model, pathlib.Path(folder, "estimator"), detector=build_person_detector()
         )
         return {**_run_client(str(export)), **{f"bare_{key}": bare[key] for key in bare}}
-
-
-def _save_network(crop_model: InferenceCropModel, folder: str) -> None:
-    function = crop_model.predict_multi_float32
-    variables = function.get_concrete_function().variables
-    part = CropModelPart(crop_model, {"predict_multi_float32": function}, variables)
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
-    tf.saved_model.save(part, folder, options=options)
 
 
 def _run_client(export: str) -> dict[str, Any]:

@@ -40,11 +40,15 @@ class MuPoTS(Converter):
     TITLE = "MuPoTS-3D"
     FOLDER = mupots_files.FOLDER
     DETECTION_FILES = ("yolov4_detections.pkl", "yolov3_detections.pkl")
-    NEEDS_DETECTIONS = True
 
     names: tuple[str, ...] = option(mupots_files.SEQUENCES, "which sequences to convert", True)
     include_invalid: bool = option(
         False, "also validate on people who are marked invalid, as the release did")
+
+    @property
+    def needs_detections(self) -> bool:
+        """Both phases have boxes of a person detector."""
+        return True
 
     def downloads(self) -> Sequence[Download]:
         """Returns the annotation file and the images of each sequence."""

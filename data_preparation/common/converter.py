@@ -55,8 +55,6 @@ class Converter(abc.ABC):
         FOLDER: the raw data, relative to the data root.
         VERSION: raise it when the same settings give something else than before.
         DETECTION_FILES: where results of a person detector are usually kept, in FOLDER.
-        NEEDS_DETECTIONS: whether nothing can be made without a person detector; if that depends
-            on the settings, override `needs_detections` instead.
         TAKES_CROP_MASKS: whether masks come from a person segmenter that is run on the crops.
     """
 
@@ -65,7 +63,6 @@ class Converter(abc.ABC):
     FOLDER: ClassVar[str]
     VERSION: ClassVar[int] = 1
     DETECTION_FILES: ClassVar[tuple[str, ...]] = ()
-    NEEDS_DETECTIONS: ClassVar[bool] = False
     TAKES_CROP_MASKS: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -108,7 +105,7 @@ class Converter(abc.ABC):
     @property
     def needs_detections(self) -> bool:
         """Whether nothing can be made without a person detector, with these settings."""
-        return self.NEEDS_DETECTIONS
+        return False
 
     @property
     def crop_folder(self) -> str:

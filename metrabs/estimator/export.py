@@ -107,7 +107,7 @@ def export_estimator(
         settings["affine_weights"] = (affine_weights.w1, affine_weights.w2)
     is_live = isinstance(crop_model, CropModel)
     part = InferenceCropModel(crop_model, precision) if is_live else crop_model
-    estimator = PoseEstimator(_without_extras(part), skeletons, detector=detector, **settings)
+    estimator = PoseEstimator(without_extras(part), skeletons, detector=detector, **settings)
     description = {
         **{name: _describe(value) for name, value in settings.items()},
         "detector": describe_detector(detector),
@@ -140,8 +140,15 @@ def pack_export(export_dir: PathLike, archive_path: PathLike) -> None:
             tar.add(entry, arcname=entry.name)
 
 
-def _without_extras(crop_model: Any) -> Any:
-    """Reduces a crop model to `CropModelPart` where its functions refer to variables only."""
+def without_extras(crop_model: Any) -> Any:
+    """Reduces a crop model to `CropModelPart` where its functions refer to variables only.
+
+    Args:
+        crop_model: an `InferenceCropModel` or what `tf.saved_model.load` returns for a crop model.
+
+    Returns:
+        What an export stores of it: the part, or else the crop model as it is.
+    """
     has_float32 = hasattr(crop_model, "predict_multi_float32")
     name = "predict_multi_float32" if has_float32 else "predict_multi"
     function = getattr(crop_model, name)
