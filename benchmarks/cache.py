@@ -26,8 +26,8 @@ import numpy as np
 
 from benchmarks.generated_cache import write_generated_cache
 from benchmarks.report import Measurement, parse_options, report
-from metrabs.data.cache import open_cache
 from metrabs.data.examples import Example
+from metrabs.data.storage.cache import open_cache
 
 _SMALLEST = 10_000
 _LARGEST_LIST = 100_000  # a list of ten million would need some 40 GB of memory

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from metrabs.data.cache import CacheWriter
-from metrabs.data.records import COMPRESSED_MASK, COUNTS, PARTS, RECORD
-from metrabs.data.rows import Rows
+from metrabs.data.storage.cache import CacheWriter
+from metrabs.data.storage.columns import Rows
+from metrabs.data.storage.encoding import COMPRESSED_MASK, COUNTS, PARTS, RECORD
 from metrabs.files import PathLike
 from metrabs.skeletons.tables import DATASETS_3D, format_members, merged_joint_info
 

@@ -30,13 +30,13 @@ from benchmarks.report import Measurement, parse_options, report
 from metrabs.config import Config, LoadingConfig
 from metrabs.data.augmentation.occluder_table import OccluderTable, write_occluders
 from metrabs.data.augmentation.pools import AugmentationPools, synthetic_pools
-from metrabs.data.cache import open_cache, write_cache
 from metrabs.data.examples import Pose3DExample, PoseDataset
-from metrabs.data.images import read_image
-from metrabs.data.loading import load_example_3d
-from metrabs.data.masks import encode_mask
-from metrabs.data.pipeline import training_batches
-from metrabs.data.workers import process_pool
+from metrabs.data.loading.example_3d import load_example_3d
+from metrabs.data.loading.pipeline import training_batches
+from metrabs.data.loading.worker_pool import process_pool
+from metrabs.data.storage.cache import open_cache, write_cache
+from metrabs.data.storage.images import read_image
+from metrabs.data.storage.masks import encode_mask
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons.tables import merged_joint_info
 

@@ -26,7 +26,7 @@ from benchmarks.report import Measurement, parse_options, report
 from data_preparation.common.crop_geometry import CropPlan, plan_crop
 from data_preparation.common.crop_images import render_crop, write_jpeg
 from metrabs.data.examples import Pose3DExample
-from metrabs.data.images import read_image
+from metrabs.data.storage.images import read_image
 from metrabs.geometry.camera import Camera
 
 _IMSIZE_WH = (1920, 1080)

@@ -24,13 +24,13 @@ import tensorflow as tf
 
 from benchmarks.report import Measurement, parse_options, report
 from metrabs.config import Config
-from metrabs.data.catalog import open_dataset
-from metrabs.data.pipeline import training_batches
+from metrabs.data.datasets import open_dataset
+from metrabs.data.loading.pipeline import training_batches
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
 from metrabs.skeletons.tables import merged_joint_info
 from metrabs.synthetic.pile import build_pile
-from metrabs.training.run import build_trainer, with_supported_dtype
+from metrabs.training.train import build_trainer, with_supported_dtype
 from metrabs.training.trainer import Trainer
 
 _NUM_TIMED = 5

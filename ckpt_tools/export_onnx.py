@@ -42,10 +42,10 @@ def export_model(values: flags.FlagValues, words: Sequence[str]) -> None:
 def _load(name: str) -> Any:
     import tensorflow as tf
 
-    from metrabs.checkpoint_tools.model_checkpoints import locate_checkpoint
-    from metrabs.checkpoint_tools.released_model import read_released_crop_model
+    from ckpt_tools.common.model_checkpoints import locate_checkpoint
+    from ckpt_tools.common.original_model import read_released_crop_model
     from metrabs.hub import known_names, resolve
-    from metrabs.training.restoring import load_crop_model
+    from metrabs.training.model_loading import load_crop_model
 
     path = pathlib.Path(name)
     is_saved_model = (path / "saved_model.pb").exists()

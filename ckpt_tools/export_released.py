@@ -25,9 +25,9 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def export_model(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
-    from metrabs.checkpoint_tools.model_checkpoints import locate_checkpoint
-    from metrabs.checkpoint_tools.released_model import save_in_released_layout
-    from metrabs.training.restoring import load_crop_model
+    from ckpt_tools.common.model_checkpoints import locate_checkpoint
+    from ckpt_tools.common.original_model import save_in_released_layout
+    from metrabs.training.model_loading import load_crop_model
 
     no_words(words)
     checkpoint, output = required(values, "checkpoint", "output")

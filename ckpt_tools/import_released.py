@@ -47,8 +47,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def import_model(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
-    from metrabs.checkpoint_tools.model_checkpoints import check_empty, write_model_checkpoint
-    from metrabs.checkpoint_tools.released_model import read_released_crop_model
+    from ckpt_tools.common.model_checkpoints import check_empty, write_model_checkpoint
+    from ckpt_tools.common.original_model import read_released_crop_model
     from metrabs.hub import resolve
 
     no_words(words)
@@ -65,7 +65,7 @@ def import_model(values: flags.FlagValues, words: Sequence[str]) -> None:
 def _compare(path: Any, model: Any, tolerance_mm: float) -> None:
     import tensorflow as tf
 
-    from metrabs.checkpoint_tools.comparison import largest_difference_mm, predictor_of
+    from ckpt_tools.common.comparison import largest_difference_mm, predictor_of
     from metrabs.errors import UserError
 
     print("Comparing predictions with the original's ...", flush=True)

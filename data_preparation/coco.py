@@ -19,10 +19,10 @@ from data_preparation.common.converter import Converter, Download, option
 from data_preparation.common.crop_geometry import CropOptions
 from data_preparation.common.crop_images import SourceMask
 from data_preparation.common.matching import joint_box, pairwise_iou
-from data_preparation.common.readers import read_json, reading
 from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose2DExample
-from metrabs.data.masks import decode_mask
+from metrabs.data.storage.masks import decode_mask
+from metrabs.datasets.readers import read_json, reading
 from metrabs.errors import unknown_name_error
 from metrabs.skeletons import JointInfo
 

@@ -25,13 +25,13 @@ from data_preparation.common.crop_images import (
     render_mask,
     write_jpeg,
 )
+from data_preparation.manifest import open_manifest
 from metrabs.cli import no_words, run_command
-from metrabs.data.cache import CacheWriter
-from metrabs.data.catalog import cache_dir, data_root, resolve_image_path
+from metrabs.data.datasets import cache_dir, data_root, resolve_image_path
 from metrabs.data.examples import Pose3DExample
-from metrabs.data.images import read_image
-from metrabs.data.manifest import open_manifest
-from metrabs.data.masks import decode_mask
+from metrabs.data.storage.cache import CacheWriter
+from metrabs.data.storage.images import read_image
+from metrabs.data.storage.masks import decode_mask
 from metrabs.errors import UserError
 
 

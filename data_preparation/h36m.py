@@ -17,12 +17,12 @@ import numpy as np
 from data_preparation.common.converter import Converter, Download, option
 from data_preparation.common.crop_geometry import CropOptions
 from data_preparation.common.crop_images import write_jpeg
-from data_preparation.common.readers import open_hdf5, read_cdf, reading
 from data_preparation.common.sampling import AdaptivePoseSampler
 from data_preparation.common.video import read_frames
 from data_preparation.common.workbench import Workbench
-from data_preparation.h36m_cameras import CAMERA_NAMES, read_cameras
 from metrabs.data.examples import Example, Pose3DExample
+from metrabs.datasets.h36m_cameras import CAMERA_NAMES, read_cameras
+from metrabs.datasets.readers import open_hdf5, read_cdf, reading
 from metrabs.errors import UserError, unknown_name_error
 from metrabs.evaluation.protocols.human36m import activity_of
 from metrabs.files import atomic_path

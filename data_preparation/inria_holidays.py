@@ -27,7 +27,7 @@ from data_preparation.common.command import data_root_of, define_data_root
 from data_preparation.common.detections import PeopleFinder, loaded_finder
 from metrabs.cli import no_words, run_command
 from metrabs.data.augmentation.sources import BACKGROUNDS_FOLDER, BACKGROUNDS_LIST
-from metrabs.data.images import read_image
+from metrabs.data.storage.images import read_image
 from metrabs.errors import UserError
 from metrabs.files import atomic_path, write_text_atomically
 

@@ -21,16 +21,16 @@ from typing import Optional
 from absl import flags
 from tqdm import tqdm
 
+from data_preparation.merging.merged_datasets import Member, MergedSet, merged_set
+from data_preparation.merging.merging import MemberCount, merge
+from data_preparation.merging.plausibility import PlausibilityFilter
+from data_preparation.merging.subset import write_subset
 from data_preparation.registry import converters
 from data_preparation.statistics import report_statistics
 from metrabs.cli import no_words, run_command
-from metrabs.data.cache import open_cache
-from metrabs.data.catalog import cache_dir, open_dataset
+from metrabs.data.datasets import cache_dir, open_dataset
 from metrabs.data.examples import PoseDataset
-from metrabs.data.merged_sets import Member, MergedSet, merged_set
-from metrabs.data.merging import MemberCount, merge
-from metrabs.data.plausibility import PlausibilityFilter
-from metrabs.data.subset import write_subset
+from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
 
 _DUMMY, _DUMMY_SIZE = "huge8_dummy", 10_000

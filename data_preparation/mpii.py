@@ -17,9 +17,9 @@ import numpy as np
 from data_preparation.common.converter import Converter, Download, option
 from data_preparation.common.crop_geometry import CropOptions
 from data_preparation.common.matching import assign_boxes, joint_box
-from data_preparation.common.readers import read_mat, reading
 from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose2DExample
+from metrabs.datasets.readers import read_mat, reading
 from metrabs.errors import unknown_name_error
 from metrabs.geometry import boxes
 from metrabs.skeletons import JointInfo

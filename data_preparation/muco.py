@@ -24,7 +24,7 @@ from data_preparation.common.workbench import Workbench
 from data_preparation.muco_sources import Source, extract, read_extracted, read_source
 from data_preparation.tdhp_files import View
 from metrabs.data.examples import Example, Pose3DExample
-from metrabs.data.masks import encode_mask
+from metrabs.data.storage.masks import encode_mask
 from metrabs.geometry import boxes
 from metrabs.geometry.reprojection import reproject_image
 

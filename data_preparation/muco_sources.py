@@ -15,11 +15,11 @@ import numpy as np
 from data_preparation import tdhp_files
 from data_preparation.common.crop_images import best_component, write_jpeg
 from data_preparation.common.matching import joint_box
-from data_preparation.common.readers import reading
 from data_preparation.common.sampling import AdaptivePoseSampler
 from data_preparation.tdhp_files import View
 from data_preparation.tdhp_full import SOURCE_INDICES
-from metrabs.data.images import read_image
+from metrabs.data.storage.images import read_image
+from metrabs.datasets.readers import reading
 from metrabs.files import atomic_path
 from metrabs.geometry import boxes
 from metrabs.geometry.camera import Camera

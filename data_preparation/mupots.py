@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from data_preparation import mupots_files
 from data_preparation.common.converter import Converter, Download, option
 from data_preparation.common.matching import assign_boxes, joint_box
 from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose3DExample
+from metrabs.datasets import mupots
 from metrabs.geometry.camera import Camera
 
 _PELVIS_LAST = [*range(14), 15, 16, 14]
@@ -38,10 +38,10 @@ class MuPoTS(Converter):
 
     NAME = "mupots"
     TITLE = "MuPoTS-3D"
-    FOLDER = mupots_files.FOLDER
+    FOLDER = mupots.FOLDER
     DETECTION_FILES = ("yolov4_detections.pkl", "yolov3_detections.pkl")
 
-    names: tuple[str, ...] = option(mupots_files.SEQUENCES, "which sequences to convert", True)
+    names: tuple[str, ...] = option(mupots.SEQUENCES, "which sequences to convert", True)
     include_invalid: bool = option(
         False, "also validate on people who are marked invalid, as the release did")
 
@@ -62,14 +62,14 @@ class MuPoTS(Converter):
 
     def examples(self, sequence: str, bench: Workbench) -> Iterator[tuple[str, Example]]:
         """Yields detections and annotated people of a sequence."""
-        annotated = mupots_files.read_people(bench.folder / sequence / "annot.mat")
-        camera = mupots_files.camera_of(annotated)
+        annotated = mupots.read_people(bench.folder / sequence / "annot.mat")
+        camera = mupots.camera_of(annotated)
         for frame, people in itertools.groupby(annotated, key=lambda person: person.frame):
             key = f"{sequence}/img_{frame:06d}.jpg"
             detections = bench.detect(key)
             detections = detections[detections[:, 4] > _MIN_CONFIDENCE]
             common: dict[str, Any] = dict(
-                image_path=mupots_files.image_path(sequence, frame), camera=camera,
+                image_path=mupots.image_path(sequence, frame), camera=camera,
                 scene_name=sequence)
             yield from _detected(detections, common)
             chosen = [person for person in people if person.is_valid or self.include_invalid]
@@ -92,7 +92,7 @@ def _detected(
         yield "test", Pose3DExample(world_coords=unknown, bbox=detection[:4], **common)
 
 
-def _boxes(people: Sequence[mupots_files.Person], camera: Camera) -> np.ndarray:
+def _boxes(people: Sequence[mupots.Person], camera: Camera) -> np.ndarray:
     """Returns [n, 4] boxes around the joints of people."""
     return np.array([
         joint_box(camera.camera_to_image(person.joints_mm), _BOX_FACTOR) for person in people])

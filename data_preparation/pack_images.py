@@ -15,7 +15,7 @@ from absl import flags
 from tqdm import tqdm
 
 from metrabs.cli import run_command
-from metrabs.data.image_archive import SUFFIX, pack_folder
+from metrabs.data.storage.image_archive import SUFFIX, pack_folder
 from metrabs.errors import UserError
 
 

@@ -20,13 +20,13 @@ import tqdm
 from absl import flags
 
 from data_preparation.common.command import data_root_of, define_data_root
-from data_preparation.common.readers import reading
 from metrabs.cli import no_words, run_command
 from metrabs.data.augmentation.occluder_table import write_occluders
 from metrabs.data.augmentation.occlusion import resized, soften_mask
 from metrabs.data.augmentation.pools import Occluder
 from metrabs.data.augmentation.sources import OCCLUDERS_FOLDER
-from metrabs.data.images import read_image
+from metrabs.data.storage.images import read_image
+from metrabs.datasets.readers import reading
 from metrabs.errors import UserError
 
 _MIN_PIXELS = 500

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 
 from data_preparation.common.converter import Converter
-from data_preparation.common.importing import imported_from_table
+from metrabs.importing import imported_from_table
 
 # Add a line here for a new dataset; its module is imported only when it is asked for.
 _CONVERTERS = {

@@ -14,15 +14,15 @@ from typing import Optional
 from absl import flags
 from tqdm import tqdm
 
-from metrabs.cli import run_command
-from metrabs.data.catalog import open_dataset
-from metrabs.data.examples import PHASES, PoseDataset
-from metrabs.data.statistics import (
+from data_preparation.merging.statistics import (
     SectionStatistics,
     dataset_statistics,
     statistics_csv,
     statistics_table,
 )
+from metrabs.cli import run_command
+from metrabs.data.datasets import open_dataset
+from metrabs.data.examples import PHASES, PoseDataset
 from metrabs.errors import UserError
 from metrabs.files import write_text_atomically
 from metrabs.visualization.dataset_chart import dataset_figure

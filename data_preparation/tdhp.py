@@ -13,13 +13,14 @@ from typing import NamedTuple, Union
 
 import numpy as np
 
-from data_preparation import tdhp_files, tdhp_testset
+from data_preparation import tdhp_files
 from data_preparation.common.converter import Converter, Download, option
 from data_preparation.common.crop_images import SourceMask
 from data_preparation.common.sampling import AdaptivePoseSampler
 from data_preparation.common.workbench import Workbench
 from data_preparation.tdhp_files import CROP_OPTIONS, MASK_THRESHOLD, View, person_box
 from metrabs.data.examples import Example, Pose3DExample
+from metrabs.datasets import mpi_inf_3dhp
 from metrabs.evaluation.protocols.mpi_inf_3dhp import scene_of
 from metrabs.geometry.camera import Camera
 
@@ -106,8 +107,8 @@ class MpiInf3dhp(Converter):
         self, sequence: TestSequence, bench: Workbench
     ) -> Iterator[tuple[str, Example]]:
         """Yields full images, since the protocol of the benchmark starts from them."""
-        camera = tdhp_testset.camera_of(sequence.number)
-        for frame in tdhp_testset.read_test_frames(bench.folder / f"{sequence}/annot_data.mat"):
+        camera = mpi_inf_3dhp.camera_of(sequence.number)
+        for frame in mpi_inf_3dhp.read_test_frames(bench.folder / f"{sequence}/annot_data.mat"):
             key = f"{sequence}/imageSequence/img_{frame.number:06d}.jpg"
             joints_mm = camera.camera_to_world(frame.joints_mm)
             yield "test", Pose3DExample(

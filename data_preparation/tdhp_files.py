@@ -13,8 +13,8 @@ import numpy as np
 from data_preparation.common.converter import Download
 from data_preparation.common.crop_geometry import CropOptions
 from data_preparation.common.matching import hull_with_best_detection, joint_box
-from data_preparation.common.readers import read_mat, reading
 from data_preparation.common.video import read_frames
+from metrabs.datasets.readers import read_mat, reading
 from metrabs.errors import UserError
 from metrabs.geometry.camera import Camera
 

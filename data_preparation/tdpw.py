@@ -14,9 +14,9 @@ import numpy as np
 
 from data_preparation.common.converter import Converter, Download, option
 from data_preparation.common.matching import joint_box
-from data_preparation.common.readers import read_pickle, reading
 from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose3DExample
+from metrabs.datasets.readers import read_pickle, reading
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import JointInfo
 

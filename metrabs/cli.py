@@ -30,7 +30,7 @@ from absl import flags
 
 from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, UserError, WorkerLostError
-from metrabs.released_flags import RELEASED_FLAGS, check_released_flags
+from metrabs.original_flags import RELEASED_FLAGS, check_released_flags
 from metrabs.settings import bounds_text, value_type
 
 EXIT_WRONG_INPUT = 1
@@ -222,7 +222,7 @@ def _choose_data_root() -> None:
 
 
 def _train(settings: dict[str, Any]) -> None:
-    from metrabs.training.run import train
+    from metrabs.training.train import train
 
     train(Config().replace(**settings))
 
@@ -242,7 +242,7 @@ def _export(settings: dict[str, Any], path: str) -> None:
 def _with_settings_of_checkpoint(settings: dict[str, Any]) -> Config:
     """Completes given settings by those of the run whose checkpoint they name."""
     from metrabs.training.checkpoints import read_description
-    from metrabs.training.restoring import source_checkpoint
+    from metrabs.training.model_loading import source_checkpoint
 
     given = Config().replace(**settings)
     trained, _ = read_description(source_checkpoint(given).parent)

@@ -59,7 +59,7 @@ def test_builtin_3d_data_go_with_builtin_2d_data_unless_told_otherwise(
     given: list[str], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configs: list[Config] = []
-    monkeypatch.setattr("metrabs.training.run.train", configs.append)
+    monkeypatch.setattr("metrabs.training.train.train", configs.append)
     assert main(["--train", *given]) == 0
     assert configs[0].data.dataset2d == expected
 
@@ -136,7 +136,7 @@ def test_ends_of_training_have_their_exit_codes(
         def train(config: Any) -> None:
             raise error
 
-        monkeypatch.setattr("metrabs.training.run.train", train)
+        monkeypatch.setattr("metrabs.training.train.train", train)
         return main(["--train"])
 
     assert fail_with(tf.errors.ResourceExhaustedError(None, None, "no memory")) == 42

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from metrabs.config import all_settings
-from metrabs.released_flags import RELEASED_FLAGS
+from metrabs.original_flags import RELEASED_FLAGS
 
 _SCRIPT = pathlib.Path(__file__).parent.parent / "docs" / "reference" / "flags.py"
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from data_preparation.benchmarks.benchmark import Benchmark
-from data_preparation.common.importing import imported_from_table
+from metrabs.evaluation.benchmarks.base import Benchmark
+from metrabs.importing import imported_from_table
 
 # Add a line here for a new benchmark.
 BENCHMARKS = {
-    "h36m": "data_preparation.benchmarks.human36m:Human36M",
-    "tdhp": "data_preparation.benchmarks.mpi_inf_3dhp:MpiInf3dhp",
-    "tdpw": "data_preparation.benchmarks.three_dpw:ThreeDpw",
-    "mupots": "data_preparation.benchmarks.mupots:MuPoTS",
+    "h36m": "metrabs.evaluation.benchmarks.human36m:Human36M",
+    "tdhp": "metrabs.evaluation.benchmarks.mpi_inf_3dhp:MpiInf3dhp",
+    "tdpw": "metrabs.evaluation.benchmarks.three_dpw:ThreeDpw",
+    "mupots": "metrabs.evaluation.benchmarks.mupots:MuPoTS",
 }
 
 

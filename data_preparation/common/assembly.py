@@ -17,10 +17,10 @@ from data_preparation.common.parts import Part
 from data_preparation.common.segmentation import MaskFiles
 from data_preparation.common.tally import Tally
 from data_preparation.common.workbench import Setup
-from metrabs.data.cache import CacheWriter, open_cache
 from metrabs.data.examples import PHASES, Example, Pose3DExample, PoseDataset
-from metrabs.data.rows import Rows
-from metrabs.data.table import ExampleTable
+from metrabs.data.storage.cache import CacheWriter, open_cache
+from metrabs.data.storage.columns import Rows
+from metrabs.data.storage.example_table import ExampleTable
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.skeletons import JointInfo

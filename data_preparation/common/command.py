@@ -13,7 +13,7 @@ from absl import flags
 from data_preparation.common.converter import Converter, missing_downloads
 from data_preparation.common.run import Report, prepare
 from data_preparation.common.workbench import Setup
-from metrabs.data.cache import open_cache
+from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
 
 _SETUP_HELP = {

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from data_preparation.common.crop_geometry import USUAL_CROP, CropOptions, CropPlan
-from metrabs.data.dataset_colors import white_balance
-from metrabs.data.masks import encode_mask
+from metrabs.data.augmentation.color_correction import white_balance
+from metrabs.data.storage.masks import encode_mask
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.geometry import boxes

@@ -21,9 +21,9 @@ from typing import Any, Optional, Protocol, Union
 
 import numpy as np
 
-from data_preparation.common.importing import imported
-from data_preparation.common.readers import read_pickle
+from metrabs.datasets.readers import read_pickle
 from metrabs.errors import UserError
+from metrabs.importing import imported
 
 Image = Union[np.ndarray, Callable[[], np.ndarray]]
 Detector = Callable[[np.ndarray], np.ndarray]

@@ -16,8 +16,8 @@ from typing import Any, Optional
 from data_preparation.common.converter import Converter
 from data_preparation.common.tally import Tally
 from data_preparation.common.workbench import Setup
-from metrabs.data.cache import CacheWriter
 from metrabs.data.examples import Example
+from metrabs.data.storage.cache import CacheWriter
 from metrabs.files import write_text_atomically
 
 # Raise it when the common machinery gives other examples than before.

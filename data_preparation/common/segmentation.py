@@ -23,9 +23,9 @@ from typing import Any, Optional
 import numpy as np
 
 from data_preparation.common.detections import import_tensorflow
-from data_preparation.common.importing import imported
-from data_preparation.common.readers import read_pickle
+from metrabs.datasets.readers import read_pickle
 from metrabs.errors import UserError
+from metrabs.importing import imported
 
 Segmenter = Callable[[np.ndarray, np.ndarray], Optional[np.ndarray]]
 

@@ -22,8 +22,8 @@ from data_preparation.common.detections import Image, NoFinder, PeopleFinder, lo
 from data_preparation.common.segmentation import loaded_segmenter
 from data_preparation.common.tally import Tally
 from metrabs.data.examples import Example, Pose2DExample
-from metrabs.data.images import read_image
-from metrabs.data.masks import encode_mask
+from metrabs.data.storage.images import read_image
+from metrabs.data.storage.masks import encode_mask
 from metrabs.errors import UserError
 from metrabs.geometry.reprojection import reproject_image_points
 

@@ -10,7 +10,7 @@ import pathlib
 from typing import Any
 
 from metrabs.config import Config, all_settings
-from metrabs.released_flags import RELEASED_FLAGS
+from metrabs.original_flags import RELEASED_FLAGS
 from metrabs.settings import bounds_text, value_type
 
 PAGE = pathlib.Path(__file__).with_suffix(".md")

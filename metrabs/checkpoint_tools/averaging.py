@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metrabs.checkpoint_tools.model_checkpoints import (
+from ckpt_tools.common.model_checkpoints import (
     check_empty,
     locate_checkpoint,
     write_variation,
@@ -19,7 +19,7 @@ from metrabs.checkpoint_tools.model_checkpoints import (
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.training.checkpoints import checkpoint_number, read_description, restore_model
-from metrabs.training.restoring import load_crop_model
+from metrabs.training.model_loading import load_crop_model
 
 
 def average_checkpoints(

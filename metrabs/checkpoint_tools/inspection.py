@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from metrabs.checkpoint_tools.stored_variables import StoredVariable, StoredVariables
+from ckpt_tools.common.stored_variables import StoredVariable, StoredVariables
 from metrabs.config import Config
 from metrabs.estimator.export import MANIFEST_PATH
 from metrabs.files import PathLike

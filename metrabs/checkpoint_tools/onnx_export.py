@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from metrabs.checkpoint_tools.comparison import largest_difference_mm, predictor_of
+from ckpt_tools.common.comparison import largest_difference_mm, predictor_of
 from metrabs.errors import UserError
 from metrabs.files import PathLike, atomic_path
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from metrabs.checkpoint_tools.comparison import largest_difference_mm, predictor_of
-from metrabs.checkpoint_tools.model_checkpoints import (
+from ckpt_tools.common.comparison import largest_difference_mm, predictor_of
+from ckpt_tools.common.model_checkpoints import (
     check_empty,
     locate_checkpoint,
     write_variation,
@@ -19,7 +19,7 @@ from metrabs.files import PathLike
 from metrabs.models.build import build_crop_model
 from metrabs.training.bone_lengths import bone_lengths_of
 from metrabs.training.checkpoints import checkpoint_number, read_description, restore_model
-from metrabs.training.restoring import affine_weights_of
+from metrabs.training.model_loading import affine_weights_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The example types: a person in an image with 3D or 2D joints, and datasets of such examples.
 
 Examples are plain immutable records. A dataset holds its examples in three phases; each phase is
-a sequence, either a list in memory or a table over a cache file (`metrabs.data.table`).
+a sequence, either a list in memory or a table over a cache file (see
+`metrabs.data.storage.example_table`).
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import tensorflow as tf
 from metrabs.errors import UserError
 from metrabs.estimator.box_inputs import BoxInputs
 from metrabs.estimator.chunks import concat_over_chunks
+from metrabs.estimator.image_cropping import cut_to_views, shift_origin
 from metrabs.estimator.test_time_augmentation import Augmentations
-from metrabs.estimator.view_region import cut_to_views, shift_origin
 from metrabs.estimator.virtual_cameras import CropCameras, augment_cameras, look_at_boxes
 from metrabs.estimator.warping import (
     ImagePyramid,
@@ -22,7 +22,7 @@ from metrabs.estimator.warping import (
     extract_crops,
     pad_tiny_images,
 )
-from metrabs.geometry.distortion import distort_points
+from metrabs.geometry.distortion_tf import distort_points
 from metrabs.geometry.projection import project, transform_points
 
 CropPredictor = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from metrabs.estimator.signatures import Cameras, Detection, Options
-from metrabs.geometry.distortion import NUM_COEFFICIENTS
+from metrabs.geometry.distortion_tf import NUM_COEFFICIENTS
 
 _NUM_PRINTED = 16  # values in a message: all of a matrix
 _LAST_ROW_TOLERANCE = 1e-4  # of homogeneous matrices that were computed

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from metrabs.estimator.test_time_augmentation import Augmentations
-from metrabs.geometry.distortion import undistort_points
+from metrabs.geometry.distortion_tf import undistort_points
 from metrabs.geometry.projection import (
     invert_3x3,
     normalize_image_points,

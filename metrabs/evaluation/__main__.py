@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from absl import flags
 
 from data_preparation.benchmarks import BENCHMARKS, load_benchmark
-from data_preparation.benchmarks.benchmark import Benchmark, PredictionOptions
-from data_preparation.benchmarks.prediction import predict_benchmark
 from data_preparation.common.command import data_root_of, define_data_root
 from metrabs.cli import no_words, run_command
 from metrabs.errors import UserError
+from metrabs.evaluation.benchmarks.base import Benchmark, PredictionOptions
+from metrabs.evaluation.benchmarks.prediction import predict_benchmark
 from metrabs.evaluation.numbers import to_text, write_numbers
 from metrabs.evaluation.poster import poster_table
 

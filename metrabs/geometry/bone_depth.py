@@ -12,13 +12,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from metrabs.geometry.masked import center_relative_pose
 from metrabs.geometry.projection import (
     back_project,
     is_within_fov,
     normalize_image_points,
     to_homogeneous,
 )
-from metrabs.geometry.statistics import center_relative_pose
 
 _NUM_ITERATIONS = 10
 _INITIAL_DAMPING = 1e-20

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from metrabs.errors import UserError
-from metrabs.geometry import lens
+from metrabs.geometry import distortion
 from metrabs.geometry.camera_model import CameraModel
 
 
@@ -223,7 +223,7 @@ class Camera(CameraModel):
             raise UserError("undistort needs the image shape to choose intrinsics by balance.")
         if alpha_balance is not None and imshape is not None:
             output_shape = new_imshape or imshape
-            camera.intrinsic_matrix = lens.balanced_intrinsics(
+            camera.intrinsic_matrix = distortion.balanced_intrinsics(
                 self.intrinsic_matrix, self.distortion_coeffs, alpha_balance, imshape, output_shape
             )
             if center_principal_point:

@@ -11,7 +11,7 @@ from typing import Any, Optional
 import numpy as np
 
 from metrabs.errors import UserError
-from metrabs.geometry import lens
+from metrabs.geometry import distortion
 
 _LAST_ROW = np.array((0, 0, 1))
 
@@ -25,7 +25,7 @@ class CameraModel:
         optical_center: [3] position in the world, mm (default: the origin).
         rot_world_to_cam: [3, 3] rotation; determinant -1 describes a mirrored view.
         intrinsic_matrix: [3, 3] with last row (0, 0, 1), pixels.
-        distortion_coeffs: lens coefficients as in `metrabs.geometry.lens`; zeros mean None.
+        distortion_coeffs: lens coefficients as in `metrabs.geometry.distortion`; zeros mean None.
         world_up: [3] vector that points up in the world.
         extrinsic_matrix: [3 or 4, 4] world-to-camera transform, in place of rotation and centre.
         trans_after_rot: [3] translation after the rotation, in place of the centre.
@@ -67,22 +67,24 @@ class CameraModel:
         self.intrinsic_matrix = np.array(
             np.eye(3) if intrinsic_matrix is None else intrinsic_matrix, dtype
         )
-        self.distortion_coeffs: Optional[np.ndarray] = lens.checked_coefficients(distortion_coeffs)
+        self.distortion_coeffs: Optional[np.ndarray] = distortion.checked_coefficients(
+            distortion_coeffs
+        )
         self.world_up = np.array(world_up, dtype)
         self._check()
 
     def allclose(self, other: CameraModel) -> bool:
         """Returns whether both cameras map points alike, up to rounding."""
         return (
-            lens.is_close(self.intrinsic_matrix, other.intrinsic_matrix)
-            and lens.is_close(self.R, other.R)
-            and lens.is_close(self.t, other.t)
+            distortion.is_close(self.intrinsic_matrix, other.intrinsic_matrix)
+            and distortion.is_close(self.R, other.R)
+            and distortion.is_close(self.t, other.t)
             and self.has_same_distortion(other)
         )
 
     def has_same_distortion(self, other: CameraModel) -> bool:
         """Returns whether both lenses distort alike, up to rounding."""
-        return lens.is_same(self.distortion_coeffs, other.distortion_coeffs)
+        return distortion.is_same(self.distortion_coeffs, other.distortion_coeffs)
 
     def world_to_camera(self, points: Any) -> np.ndarray:
         """Maps world points [..., 3] to the camera frame."""
@@ -102,7 +104,7 @@ class CameraModel:
     def normalized_to_image(self, points: np.ndarray) -> np.ndarray:
         """Maps points [..., 2] on the ideal plane at unit depth through lens and intrinsics."""
         if self.distortion_coeffs is not None:
-            flat = lens.distort(points.reshape(-1, 2), self.distortion_coeffs)
+            flat = distortion.distort(points.reshape(-1, 2), self.distortion_coeffs)
             points = flat.reshape(points.shape)
         matrix = self.intrinsic_matrix
         return _float32(points @ matrix[:2, :2].T + matrix[:2, 2])
@@ -163,7 +165,7 @@ class CameraModel:
         # Deviation: the release forgets the transpose, and OpenCV the skew of distorted cameras.
         plane = (points_px - matrix[:2, 2]) @ np.linalg.inv(matrix[:2, :2]).T
         if self.distortion_coeffs is not None:
-            plane = lens.undistort(plane.reshape(-1, 2), self.distortion_coeffs).reshape(
+            plane = distortion.undistort(plane.reshape(-1, 2), self.distortion_coeffs).reshape(
                 plane.shape
             )
         return np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1)
@@ -175,7 +177,7 @@ class CameraModel:
                 "A camera needs a 3x3 rotation, a centre of 3, a 3x3 intrinsic matrix and an up "
                 f"vector of 3 numbers; got shapes {shapes}."
             )
-        if not lens.is_close(self.intrinsic_matrix[2], _LAST_ROW):
+        if not distortion.is_close(self.intrinsic_matrix[2], _LAST_ROW):
             raise UserError(
                 "The last row of an intrinsic matrix must be (0, 0, 1), "
                 f"got {self.intrinsic_matrix[2].tolist()}."

@@ -1,83 +1,154 @@
-"""Lens distortion of points on the plane at unit distance: OpenCV's model with 12 coefficients.
+"""Lens distortion on the data side, in NumPy and OpenCV: standard and fisheye models.
 
-The coefficients are (k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4): rational radial, tangential
-and thin-prism distortion. Shorter vectors are filled up with zeros, and zeros mean no distortion.
+Four coefficients are OpenCV's fisheye model (k1..k4); five to twelve are its standard model in
+the order k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4. Tilted sensors are not supported.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Optional
 
-import tensorflow as tf
+import cv2
+import numpy as np
 
 from metrabs.errors import UserError
 
-NUM_COEFFICIENTS = 12
-NUM_UNDISTORTION_STEPS = 5
+NUM_FISHEYE_COEFFICIENTS = 4
+NUM_STANDARD_COEFFICIENTS = 12
 
 
-def distort_points(points: Any, coeffs: Any) -> tf.Tensor:
-    """Applies the lens to ideal points.
-
-    Args:
-        points: `[batch, ..., 2]` on the plane at unit distance.
-        coeffs: `[batch, n]` with n <= 12 (or `[1, n]`), one row per example.
-
-    Returns:
-        Distorted points, same shape and plane.
+def checked_coefficients(coefficients: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    """Returns the coefficients as a float32 vector, or None if there are none or all are zero.
 
     Raises:
-        UserError: there are more than 12 coefficients (tilted sensors are not supported).
+        UserError: if their number belongs to no supported model.
     """
-    points = tf.convert_to_tensor(points)
-    factor, tangential, shift = distortion_terms(points, coeffs)
-    return points * (factor + tangential) + shift
+    if coefficients is None:
+        return None
+    coefficients = np.asarray(coefficients, np.float32).reshape(-1)
+    if not coefficients.any():
+        return None
+    num = len(coefficients)
+    if not NUM_FISHEYE_COEFFICIENTS <= num <= NUM_STANDARD_COEFFICIENTS:
+        raise UserError(
+            f"Got {num} lens distortion coefficients; expected 4 (fisheye) or 5 to 12 "
+            "(k1,k2,p1,p2,k3,k4,k5,k6,s1,s2,s3,s4)."
+        )
+    return coefficients
 
 
-def undistort_points(points: Any, coeffs: Any) -> tf.Tensor:
-    """Removes the lens from observed points, by five fixed-point steps (as released).
+def is_fisheye(coefficients: np.ndarray) -> bool:
+    """Returns whether checked coefficients belong to the fisheye model."""
+    return len(coefficients) == NUM_FISHEYE_COEFFICIENTS
 
-    Args and errors are those of `distort_points`. Far outside the field of view the steps may not
-    converge; nothing checks that.
+
+def is_same(a: Optional[np.ndarray], b: Optional[np.ndarray]) -> bool:
+    """Returns whether two lenses, None or checked coefficients, distort alike up to rounding."""
+    if a is None or b is None:
+        return a is b
+    return is_fisheye(a) == is_fisheye(b) and is_close(_filled_up(a), _filled_up(b))
+
+
+def is_close(a: np.ndarray, b: np.ndarray) -> bool:
+    """Returns what `np.allclose` does, at a tenth of its cost: cameras are compared often."""
+    return bool((np.abs(a - b) <= 1e-8 + 1e-5 * np.abs(b)).all())
+
+
+def distort(points: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Maps ideal to distorted points, [n, 2], both on the plane at unit depth."""
+    if is_fisheye(coefficients):
+        return _distort_fisheye(points, coefficients)
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = _filled_up(coefficients)
+    x, y = points[:, 0], points[:, 1]
+    r2 = x * x + y * y
+    radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+    factor = radial + 2 * (p2 * x + p1 * y)
+    distorted_x = x * factor + r2 * (p2 + s1 + s2 * r2)
+    distorted_y = y * factor + r2 * (p1 + s3 + s4 * r2)
+    return np.stack([distorted_x, distorted_y], axis=1)
+
+
+def undistort(points: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Maps distorted to ideal points, [n, 2], both on the plane at unit depth.
+
+    OpenCV's iteration with its default number of steps, as released: approximate where the
+    distortion is strong. NaN points stay NaN.
     """
-    points = tf.convert_to_tensor(points)
-    undistorted = points
-    for _ in range(NUM_UNDISTORTION_STEPS):
-        factor, tangential, shift = distortion_terms(undistorted, coeffs)
-        undistorted = (points - shift - tangential * undistorted) / factor
-    return undistorted
+    if len(points) == 0:
+        return points
+    invert = cv2.fisheye.undistortPoints if is_fisheye(coefficients) else cv2.undistortPoints
+    ideal = invert(points[:, np.newaxis], np.eye(3), _filled_up(coefficients))[:, 0]
+    ideal[np.isnan(points).any(axis=1)] = np.nan
+    return ideal
 
 
-def distortion_terms(points: Any, coeffs: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Computes the parts a, b, c of `distorted = point * (a + b) + c`.
+def undistortion_maps(
+    coefficients: np.ndarray, rotation: np.ndarray, intrinsic_matrix: np.ndarray, size_wh: tuple
+) -> tuple[np.ndarray, np.ndarray]:
+    """Computes where the pixels of an ideal view lie on a distorted camera's unit-depth plane.
 
     Args:
-        points: ideal points `[batch, ..., 2]`.
-        coeffs: `[batch, n]` with n <= 12.
+        coefficients: checked coefficients of the distorted camera.
+        rotation: [3, 3] from the distorted camera's axes to those of the ideal view.
+        intrinsic_matrix: [3, 3] of the ideal view.
+        size_wh: size of the ideal view in pixels.
 
     Returns:
-        Radial factor `[batch, ..., 1]`, tangential factor `[batch, ..., 1]` and shift
-        `[batch, ..., 2]` by tangential and thin-prism distortion.
+        Two [h, w] float32 maps: distorted x and y for each pixel.
     """
-    points = tf.convert_to_tensor(points)
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = _coefficient_columns(points, coeffs)
-    x, y = points[..., :1], points[..., 1:]
-    r2 = tf.square(x) + tf.square(y)
-    factor = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
-    tangential = 2 * (p2 * x + p1 * y)
-    shift = tf.concat([p2 + s1 + s2 * r2, p1 + s3 + s4 * r2], axis=-1) * r2
-    return factor, tangential, shift
+    make_maps = (
+        cv2.fisheye.initUndistortRectifyMap
+        if is_fisheye(coefficients)
+        else cv2.initUndistortRectifyMap
+    )
+    matrices = (np.asarray(rotation, np.float64), np.asarray(intrinsic_matrix, np.float64))
+    return make_maps(np.eye(3), _filled_up(coefficients), *matrices, size_wh, cv2.CV_32FC1)
 
 
-def _coefficient_columns(points: tf.Tensor, coeffs: Any) -> list[tf.Tensor]:
-    """Splits the coefficients into 12 tensors [batch, 1, ..., 1] that broadcast over points."""
-    coeffs = tf.cast(coeffs, points.dtype)
-    num_given = coeffs.shape[-1]
-    if num_given is not None and num_given > NUM_COEFFICIENTS:
-        raise UserError(
-            f"{num_given} lens distortion coefficients were given, at most {NUM_COEFFICIENTS} are "
-            "supported; leave out the tilt terms."
+def balanced_intrinsics(
+    intrinsic_matrix: np.ndarray,
+    coefficients: Optional[np.ndarray],
+    balance: float,
+    imshape: tuple[int, ...],
+    new_imshape: tuple[int, ...],
+) -> np.ndarray:
+    """Chooses intrinsics for the undistorted version of an image (OpenCV).
+
+    Args:
+        intrinsic_matrix: [3, 3] of the distorted camera.
+        coefficients: checked coefficients or None.
+        balance: from 0 (the result shows only valid pixels) to 1 (all of the image).
+        imshape: (height, width, ...) of the distorted image.
+        new_imshape: of the result.
+
+    Returns:
+        The new [3, 3] matrix, in the given one's type.
+    """
+    matrix = intrinsic_matrix.astype(np.float64)
+    size_wh, new_size_wh = [(int(shape[1]), int(shape[0])) for shape in (imshape, new_imshape)]
+    coefficients = np.zeros(NUM_STANDARD_COEFFICIENTS) if coefficients is None else coefficients
+    if is_fisheye(coefficients):
+        new_matrix = cv2.fisheye.estimateNewCameraMatrixForUndistortRectify(
+            matrix, coefficients, size_wh, np.eye(3), balance=balance, new_size=new_size_wh
         )
-    padded = tf.pad(coeffs, [[0, 0], [0, NUM_COEFFICIENTS - tf.shape(coeffs)[-1]]])
-    shape = [tf.shape(coeffs)[0]] + [1] * (points.shape.rank - 1)
-    return [tf.reshape(padded[:, i], shape) for i in range(NUM_COEFFICIENTS)]
+    else:
+        new_matrix, _ = cv2.getOptimalNewCameraMatrix(
+            matrix, _filled_up(coefficients), size_wh, balance, new_size_wh
+        )
+    return new_matrix.astype(intrinsic_matrix.dtype)
+
+
+def _filled_up(coefficients: np.ndarray) -> np.ndarray:
+    """Fills standard coefficients up to 12, since OpenCV does not take every number of them."""
+    if is_fisheye(coefficients):
+        return coefficients
+    return np.pad(coefficients, (0, NUM_STANDARD_COEFFICIENTS - len(coefficients)))
+
+
+def _distort_fisheye(points: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    k1, k2, k3, k4 = coefficients
+    radius = np.linalg.norm(points, axis=1, keepdims=True)
+    angle = np.arctan(radius)
+    angle2 = angle * angle
+    distorted = angle * (1 + angle2 * (k1 + angle2 * (k2 + angle2 * (k3 + angle2 * k4))))
+    return points * (distorted / np.where(radius == 0, 1, radius))

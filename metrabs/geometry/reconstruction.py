@@ -12,13 +12,13 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from metrabs.errors import unknown_name_error
+from metrabs.geometry.masked import masked_mean, masked_mean_and_stdev
 from metrabs.geometry.projection import (
     back_project,
     is_within_fov,
     normalize_image_points,
     to_homogeneous,
 )
-from metrabs.geometry.statistics import masked_mean, masked_mean_and_stdev
 
 REGULARIZATION = 0.01  # of the least squares problem, after normalisation
 OUTSIDE_WEIGHT = 1e-4  # of points outside the field of view

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from metrabs.errors import UserError
-from metrabs.geometry import boxes, lens
+from metrabs.geometry import boxes, distortion
 from metrabs.geometry.camera import Camera
 
 
@@ -144,7 +144,7 @@ def _source_coordinates(
     """Computes where in the old image each pixel of the new one comes from: x and y, [h, w]."""
     if new_camera.distortion_coeffs is None and old_camera.distortion_coeffs is not None:
         turn = new_camera.R.astype(np.float64) @ old_camera.R.T
-        x, y = lens.undistortion_maps(
+        x, y = distortion.undistortion_maps(
             old_camera.distortion_coeffs, turn, new_camera.intrinsic_matrix, size_wh
         )
         (fx, skew, cx), (_, fy, cy) = old_camera.intrinsic_matrix[:2]
@@ -160,7 +160,7 @@ def _are_undistorted(*cameras: Camera) -> bool:
 
 
 def _differ_by_intrinsics_only(a: Camera, b: Camera) -> bool:
-    return lens.is_close(a.R, b.R) and a.has_same_distortion(b)
+    return distortion.is_close(a.R, b.R) and a.has_same_distortion(b)
 
 
 def _homography(old_camera: Camera, new_camera: Camera) -> np.ndarray:
@@ -177,7 +177,7 @@ def _intrinsics_change(old_camera: Camera, new_camera: Camera) -> np.ndarray:
 
 
 def _check_same_center(old_camera: Camera, new_camera: Camera) -> None:
-    if not lens.is_close(old_camera.t, new_camera.t):
+    if not distortion.is_close(old_camera.t, new_camera.t):
         raise UserError(
             "Reprojection needs cameras at the same place, got optical centres "
             f"{old_camera.t.tolist()} and {new_camera.t.tolist()}."

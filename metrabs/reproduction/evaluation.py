@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from metrabs.data.catalog import open_dataset
-from metrabs.data.pipeline import evaluation_batches
+from metrabs.data.datasets import open_dataset
+from metrabs.data.loading.pipeline import evaluation_batches
 from metrabs.evaluation import metrics
 from metrabs.evaluation.consistency import format_consistency, group_joints
 from metrabs.evaluation.report import Column, ResultTable
@@ -52,8 +52,8 @@ def predict_split(
         of each example as `dataset`.
     """
     from metrabs.training.checkpoints import latest_checkpoint, read_description
+    from metrabs.training.model_loading import load_crop_model
     from metrabs.training.prediction import predict_poses
-    from metrabs.training.restoring import load_crop_model
 
     config, joint_info = read_description(run_folder)
     examples = open_dataset(config.data.dataset3d).phase(split)

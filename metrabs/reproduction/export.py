@@ -20,7 +20,7 @@ def export_run(
         output: SavedModel folder to write.
     """
     from metrabs.training.checkpoints import latest_checkpoint, read_description
-    from metrabs.training.restoring import load_crop_model
+    from metrabs.training.model_loading import load_crop_model
 
     checkpoint = latest_checkpoint(run_folder)
     assert checkpoint is not None, f"no checkpoint in {run_folder}"

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from metrabs.config import Config
-from metrabs.data.buffer_file import FORMAT_VERSION
+from metrabs.data.storage.array_file import FORMAT_VERSION
 from metrabs.files import atomic_path
 from metrabs.reproduction.recipe import MODELS, SEPARATE, Recipe, influential_settings
 from metrabs.reproduction.stages import Stage
@@ -84,7 +84,7 @@ class Walk:
         return Stage(name, kind.doing, influential_settings(config), train, depends_on)
 
     def _train(self, folder: pathlib.Path, config: Config, **settings: str) -> None:
-        from metrabs.training.run import train
+        from metrabs.training.train import train
 
         train(self.recipe.training_config(config, folder, **settings))
 

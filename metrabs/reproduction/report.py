@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from metrabs.acae.weights_file import load_affine_weights
-from metrabs.data.catalog import resolve_image_path
-from metrabs.data.images import read_image
+from metrabs.data.datasets import resolve_image_path
+from metrabs.data.storage.images import read_image
 from metrabs.reproduction.recipe import MODELS
 from metrabs.skeletons import tables
 from metrabs.skeletons.tables import Skeleton

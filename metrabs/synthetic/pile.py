@@ -17,9 +17,9 @@ from typing import NamedTuple, Optional
 import numpy as np
 from tqdm import tqdm
 
-from metrabs.data.batches import SHARES
-from metrabs.data.cache import CacheWriter
 from metrabs.data.examples import Pose2DExample, Pose3DExample
+from metrabs.data.loading.sampler import SHARES
+from metrabs.data.storage.cache import CacheWriter
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.parallel import results_as_completed

@@ -6,7 +6,7 @@ import functools
 import logging
 from typing import Optional
 
-from metrabs.data.catalog import data_root, register_maker
+from metrabs.data.datasets import data_root, register_maker
 from metrabs.synthetic.pile import build_pile
 
 BUILTIN_3D = ("synth1", "synth3", "synth14", "synth28")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Optional
 import cv2
 import numpy as np
 
-from metrabs.data.masks import encode_mask
+from metrabs.data.storage.masks import encode_mask
 from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import tables

@@ -9,7 +9,7 @@ from typing import Optional
 import numpy as np
 
 from metrabs.config import Config
-from metrabs.data.catalog import open_dataset
+from metrabs.data.datasets import open_dataset
 from metrabs.data.examples import Pose3DExample
 from metrabs.errors import UserError
 from metrabs.skeletons import JointInfo

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from metrabs.acae.weights_file import AffineWeights, save_affine_weights
 from metrabs.config import Config
-from metrabs.data.catalog import data_root
+from metrabs.data.datasets import data_root
 from metrabs.errors import UserError
 from metrabs.files import PathLike, write_text_atomically
 from metrabs.models.crop_model import CropModel

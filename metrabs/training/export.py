@@ -15,7 +15,7 @@ from metrabs.errors import UserError
 from metrabs.files import PathLike, write_text_atomically
 from metrabs.models.crop_model import CropModel
 from metrabs.training.checkpoints import CONFIG_FILE
-from metrabs.training.restoring import load_crop_model, source_checkpoint
+from metrabs.training.model_loading import load_crop_model, source_checkpoint
 
 _logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Optional
 import tensorflow as tf
 
 from metrabs.config import LossConfig, ModelConfig
+from metrabs.geometry.masked import center_relative_pose, masked_mean
 from metrabs.geometry.projection import is_within_fov, project_pose
-from metrabs.geometry.statistics import center_relative_pose, masked_mean
 from metrabs.models.joint_selection import Joints2dMatch
 from metrabs.models.variants import Variant
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from metrabs.config import Config
 from metrabs.data.examples import PoseDataset
-from metrabs.data.pipeline import Batch, evaluation_batches
+from metrabs.data.loading.pipeline import Batch, evaluation_batches
 from metrabs.models.crop_model import CropModel
 from metrabs.visualization.comparison import comparison_picture, stacked_pictures
 

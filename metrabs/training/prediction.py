@@ -12,19 +12,19 @@ import tensorflow as tf
 import tqdm
 
 from metrabs.config import Config
-from metrabs.data.catalog import open_dataset
-from metrabs.data.pipeline import evaluation_batches
+from metrabs.data.datasets import open_dataset
+from metrabs.data.loading.pipeline import evaluation_batches
 from metrabs.errors import UserError
 from metrabs.models.crop_model import CropModel
 from metrabs.models.joint_selection import skeleton_indices
 from metrabs.models.mirroring import predict_with_mirroring
 from metrabs.skeletons import JointInfo, tables
+from metrabs.training.model_loading import load_crop_model, source_checkpoint
 from metrabs.training.prediction_files import (
     check_prediction_path,
     joined,
     write_predictions,
 )
-from metrabs.training.restoring import load_crop_model, source_checkpoint
 
 _logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def predict_poses(
 
     Args:
         model: a crop model.
-        batches: as of `metrabs.data.pipeline.evaluation_batches`, 3D-labelled.
+        batches: as of `metrabs.data.loading.pipeline.evaluation_batches`, 3D-labelled.
         mirror: average every prediction with that of the mirror image.
 
     Returns:
@@ -58,7 +58,7 @@ def predicted_batches(
 
     Args:
         model: a crop model.
-        batches: as of `metrabs.data.pipeline.evaluation_batches`, 3D-labelled.
+        batches: as of `metrabs.data.loading.pipeline.evaluation_batches`, 3D-labelled.
         mirror: average every prediction with that of the mirror image.
         joint_indices: which of the predicted joints to keep; default: all.
     """

@@ -17,7 +17,7 @@ from metrabs.errors import UserError
 from metrabs.models.crop_model import CropModel
 from metrabs.training.accumulation import Batch, mean_over_parts
 from metrabs.training.distribution import own_share, summed_over_replicas
-from metrabs.training.forward import LossComputation, compiled
+from metrabs.training.loss_computation import LossComputation, compiled
 from metrabs.training.loss_scale import DynamicLossScale, StaticLossScale
 from metrabs.training.loss_terms import PoseLoss
 
@@ -34,7 +34,7 @@ class NonFiniteLossError(UserError):
 
 
 class Trainer(tf.keras.Model):
-    """Trains a crop model with `fit`; batches are dictionaries as of `metrabs.data.pipeline`.
+    """Trains a crop model with `fit`; batches are those of `metrabs.data.loading.pipeline`.
 
     To train on several replicas, make it, the model and the optimizer in the strategy's scope;
     a batch then holds one value per replica.

@@ -12,7 +12,7 @@ import numpy as np
 
 from metrabs.config import Config
 from metrabs.data.examples import PoseDataset
-from metrabs.data.pipeline import Batch, evaluation_batches
+from metrabs.data.loading.pipeline import Batch, evaluation_batches
 from metrabs.geometry.pose_distances import (
     aligned_distances,
     mean_over_valid,

@@ -5,9 +5,9 @@ import math
 import pytest
 import tensorflow as tf
 
+from ckpt_tools.common.original_names import released_layer_names
 from metrabs.backbones.adaptation import FixedPaddingConv2D, FixedPaddingDepthwiseConv2D
 from metrabs.backbones.efficientnetv2 import efficientnetv2
-from metrabs.checkpoint_tools.released_names import released_layer_names
 
 
 @pytest.mark.slow

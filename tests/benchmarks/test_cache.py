@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from benchmarks.generated_cache import generated_rows, write_generated_cache
-from metrabs.data.cache import open_cache
+from metrabs.data.storage.cache import open_cache
 from metrabs.skeletons.tables import DATASETS_3D, format_members
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from metrabs.checkpoint_tools.averaging import average_checkpoints
 from metrabs.errors import UserError
-from metrabs.training.restoring import load_crop_model
+from metrabs.training.model_loading import load_crop_model
 from tests.checkpoint_tools.tiny import network_weights, write_checkpoint
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")

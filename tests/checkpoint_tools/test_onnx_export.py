@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from ckpt_tools.common.comparison import noise_crops, predictor_of
 from metrabs.checkpoint_tools import onnx_export
-from metrabs.checkpoint_tools.comparison import noise_crops, predictor_of
 from metrabs.errors import UserError
 from tests.checkpoint_tools.official_layout import JOINT_NAMES
 from tests.checkpoint_tools.tiny import build_model

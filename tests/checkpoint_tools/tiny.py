@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrabs.checkpoint_tools.model_checkpoints import write_model_checkpoint
+from ckpt_tools.common.model_checkpoints import write_model_checkpoint
 from metrabs.config import Config
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel

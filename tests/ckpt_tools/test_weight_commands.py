@@ -18,7 +18,7 @@ from ckpt_tools import (
 )
 from metrabs.cli import run_command
 from metrabs.training.export import save_crop_model
-from metrabs.training.restoring import load_crop_model
+from metrabs.training.model_loading import load_crop_model
 from tests.checkpoint_tools import official_layout as layout
 from tests.checkpoint_tools.tiny import (
     build_model,

@@ -6,8 +6,8 @@ import pathlib
 
 import numpy as np
 
-from metrabs.data.cache import write_cache
 from metrabs.data.examples import Pose2DExample, Pose3DExample, PoseDataset
+from metrabs.data.storage.cache import write_cache
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons.tables import dataset_joint_info
 

@@ -8,8 +8,8 @@ import pytest
 
 from data_preparation.common.run import Report, prepare
 from data_preparation.common.workbench import Setup
-from metrabs.data.cache import open_cache
 from metrabs.data.examples import PoseDataset
+from metrabs.data.storage.cache import open_cache
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from absl import flags
 import data_preparation
 from data_preparation import from_manifest
 from metrabs.config import LoadingConfig
-from metrabs.data.catalog import open_dataset
-from metrabs.data.loading import load_example_3d
-from metrabs.data.masks import decode_mask
+from metrabs.data.datasets import open_dataset
+from metrabs.data.loading.example_3d import load_example_3d
+from metrabs.data.storage.masks import decode_mask
 from metrabs.errors import UserError
 from tests.data.own_images import json_lines, write_csv, write_json, write_pictures
 

@@ -9,10 +9,10 @@ import pytest
 from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup
 from data_preparation.h36m import Human36M, Recording, read_boxes, read_camera
-from data_preparation.h36m_cameras import read_cameras
-from metrabs.data.cache import open_cache
-from metrabs.data.images import read_image
-from metrabs.data.masks import encode_mask
+from metrabs.data.storage.cache import open_cache
+from metrabs.data.storage.images import read_image
+from metrabs.data.storage.masks import encode_mask
+from metrabs.datasets.h36m_cameras import read_cameras
 from metrabs.errors import UserError
 from tests.data_preparation.fakes import h36m as fake
 from tests.data_preparation.fakes.toolkit import check_markers, project

@@ -8,7 +8,7 @@ import pytest
 from absl import flags
 
 from data_preparation import merge
-from metrabs.data.cache import open_cache
+from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
 from tests.data.member_caches import example_2d, write_member
 
@@ -107,9 +107,9 @@ def test_the_command_ends_in_one_line_on_a_mistake(folder):
 
 @pytest.mark.parametrize("merged_name", ["huge8", "huge2d_common"])
 def test_the_caches_of_the_converters_have_the_joints_that_merging_needs(merged_name):
+    from data_preparation.merging.merged_datasets import merged_set
     from data_preparation.mpii import Mpii
     from data_preparation.registry import converters, load_converter
-    from metrabs.data.merged_sets import merged_set
     from metrabs.skeletons.conversion import merge_joint_infos
 
     merged = merged_set(merged_name)

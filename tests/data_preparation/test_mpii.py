@@ -8,7 +8,7 @@ import pytest
 from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup
 from data_preparation.mpii import Mpii
-from metrabs.data.cache import open_cache
+from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
 from metrabs.geometry import boxes
 from tests.data_preparation.fakes import mpii as fake

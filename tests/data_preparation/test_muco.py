@@ -13,8 +13,8 @@ from data_preparation.common.workbench import Setup, Workbench
 from data_preparation.muco import MuCo, _final_boxes
 from data_preparation.muco_sources import Source, read_extracted
 from data_preparation.tdhp_files import View
-from metrabs.data.cache import open_cache
-from metrabs.data.masks import decode_mask
+from metrabs.data.storage.cache import open_cache
+from metrabs.data.storage.masks import decode_mask
 from metrabs.geometry import boxes
 from tests.data_preparation.fakes import tdhp as fake
 from tests.data_preparation.fakes.toolkit import PALETTE, check_markers, project

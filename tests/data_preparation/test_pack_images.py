@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from data_preparation.pack_images import pack
-from metrabs.data.image_archive import ImageArchive
+from metrabs.data.storage.image_archive import ImageArchive
 
 
 def test_a_folder_is_packed_into_an_archive_beside_it(tmp_path, capsys):

@@ -18,9 +18,9 @@ from data_preparation.coco import Coco
 from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup
 from data_preparation.mpii import Mpii
-from metrabs.data.cache import open_cache
-from metrabs.data.images import read_image
-from metrabs.data.masks import decode_mask
+from metrabs.data.storage.cache import open_cache
+from metrabs.data.storage.images import read_image
+from metrabs.data.storage.masks import decode_mask
 from metrabs.geometry import boxes
 from tests.data_preparation.fakes.mpii import Rectangle, write_annotations
 

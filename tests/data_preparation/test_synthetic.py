@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from metrabs.data.cache import open_cache
+from metrabs.data.storage.cache import open_cache
 
 _SIZES = ["--examples_per_dataset=1", "--valid_examples_per_dataset=1", "--num_test_examples=1",
           "--examples_per_dataset_2d=1", "--workers=1"]

@@ -4,14 +4,15 @@ import h5py
 import numpy as np
 import pytest
 
-from data_preparation import tdhp_files, tdhp_testset
+from data_preparation import tdhp_files
 from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup
 from data_preparation.tdhp import MpiInf3dhp
 from data_preparation.tdhp_files import View, read_calibration, read_poses
-from metrabs.data.cache import open_cache
-from metrabs.data.dataset_colors import brighten, white_balance
-from metrabs.data.masks import decode_mask
+from metrabs.data.augmentation.color_correction import brighten, white_balance
+from metrabs.data.storage.cache import open_cache
+from metrabs.data.storage.masks import decode_mask
+from metrabs.datasets import mpi_inf_3dhp
 from metrabs.errors import UserError
 from metrabs.geometry import boxes
 from metrabs.geometry.reprojection import reproject_box_side_midpoints
@@ -109,7 +110,7 @@ def test_test_images_stay_full_and_show_their_joints(root, dataset):
 
 def test_test_cameras_stand_upright():
     for number in (1, 5):
-        camera = tdhp_testset.camera_of(number)
+        camera = mpi_inf_3dhp.camera_of(number)
         assert np.linalg.det(camera.R) == pytest.approx(1, abs=1e-5)
         assert camera.R[1] @ camera.world_up < -0.9  # y of the image points down
 
@@ -127,7 +128,7 @@ def test_annotations_end_where_the_published_table_says(root, monkeypatch):
     (5, (1683.983460, 1672.593708, 939.857540, 556.352188)),
 ])
 def test_intrinsics_of_test_cameras_follow_from_sensor_and_lens(number, expected):
-    matrix = tdhp_testset.camera_of(number).intrinsic_matrix
+    matrix = mpi_inf_3dhp.camera_of(number).intrinsic_matrix
     np.testing.assert_allclose(matrix[[0, 1, 0, 1], [0, 1, 2, 2]], expected, rtol=1e-6)
 
 
@@ -137,7 +138,7 @@ def test_an_unknown_activity_code_is_an_error(tmp_path):
     with h5py.File(path, "a") as file:
         file["activity_annotation"][0] = 0
     with pytest.raises(UserError, match="annot_data.mat' is not a test annotation"):
-        tdhp_testset.read_test_frames(path)
+        mpi_inf_3dhp.read_test_frames(path)
 
 
 def test_a_camera_that_the_calibration_lacks_is_named(root):

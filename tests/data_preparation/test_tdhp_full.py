@@ -9,8 +9,8 @@ import pytest
 from data_preparation.common.workbench import Setup, Workbench
 from data_preparation.tdhp_files import View
 from data_preparation.tdhp_full import MpiInf3dhpFull, _chosen_frames
-from metrabs.data.dataset_colors import brighten, white_balance
-from metrabs.data.masks import decode_mask
+from metrabs.data.augmentation.color_correction import brighten, white_balance
+from metrabs.data.storage.masks import decode_mask
 from metrabs.geometry import boxes
 from metrabs.geometry.reprojection import reproject_box_side_midpoints
 from tests.data_preparation.fakes import tdhp as fake

@@ -10,7 +10,7 @@ import numpy as np
 
 from metrabs.config import LoadingConfig
 from metrabs.data.augmentation.pools import AugmentationPools, Occluder
-from metrabs.data.masks import encode_mask
+from metrabs.data.storage.masks import encode_mask
 from metrabs.geometry.camera import Camera
 from tests.golden.tolerances import assert_close
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metrabs.data.augmentation.draws import seeded_generator
-from metrabs.data.released_order import ReleasedPlan, released_items, stream_generators
+from metrabs.data.loading.original_sampler import ReleasedPlan, released_items, stream_generators
 
 SECTIONS = [np.arange(0, 7), np.arange(100, 112), np.arange(200, 205)]
 

@@ -10,7 +10,7 @@ import pytest
 from data_preparation.common.crop_geometry import CropOptions, crop_box_around, plan_crop
 from data_preparation.common.crop_images import SourceMask, render_crop, render_mask
 from metrabs.data.examples import Pose2DExample, Pose3DExample
-from metrabs.data.masks import decode_mask
+from metrabs.data.storage.masks import decode_mask
 from metrabs.geometry.reprojection import reproject_image_points
 from tests.golden.test_data_camera import read_camera
 from tests.golden.tolerances import assert_close

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrabs.data.cache import open_cache, write_cache
+from data_preparation.merging.plausibility import PlausibilityFilter
 from metrabs.data.examples import Pose3DExample, PoseDataset
-from metrabs.data.plausibility import PlausibilityFilter
+from metrabs.data.storage.cache import open_cache, write_cache
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import JointInfo
 from metrabs.skeletons.bones import mean_bone_lengths

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 from metrabs.data.examples import Pose2DExample
-from metrabs.data.loading2d import load_example_2d
+from metrabs.data.loading.example_2d import load_example_2d
 from metrabs.skeletons import JointInfo
 from tests.golden import loading_cases
 

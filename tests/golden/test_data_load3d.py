@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from metrabs.data.examples import Pose3DExample
-from metrabs.data.loading import load_example_3d
+from metrabs.data.loading.example_3d import load_example_3d
 from metrabs.skeletons import JointInfo
 from tests.golden import loading_cases
 

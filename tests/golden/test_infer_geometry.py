@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from metrabs.estimator import test_time_augmentation, virtual_cameras, warping
-from metrabs.geometry import distortion, projection, rotations
+from metrabs.geometry import distortion_tf, projection, rotations
 from tests.estimator.fakes import fake_crop_model
 from tests.estimator.golden_cases import augmented_cameras, camera_of_case
 from tests.golden.tolerances import assert_close as assert_close_to_bound
@@ -66,9 +66,9 @@ def test_lens_distortion_matches_the_release(data, golden):
     for name in _names(data, r"distort/(d\d+)"):
         one_row = np.zeros(5, np.float32) if name == "d0" else common[name.upper()]
         coeffs = np.array([[1.0], [0.5], [0.0]], np.float32) * one_row
-        assert_close(distortion.distort_points(points, coeffs), data[f"distort/{name}"])
-        assert_close(distortion.undistort_points(points, coeffs), data[f"undistort/{name}"])
-        terms = distortion.distortion_terms(points, coeffs)
+        assert_close(distortion_tf.distort_points(points, coeffs), data[f"distort/{name}"])
+        assert_close(distortion_tf.undistort_points(points, coeffs), data[f"undistort/{name}"])
+        terms = distortion_tf.distortion_terms(points, coeffs)
         for term, part in zip(terms, "abc"):
             assert_close(term, data[f"distort_parts/{name}/{part}"])
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrabs.geometry.statistics import center_relative_pose
+from metrabs.geometry.masked import center_relative_pose
 from tests.golden.tolerances import assert_close
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from metrabs.geometry import statistics
+from metrabs.geometry import masked
 from tests.golden.tolerances import assert_close
 
 
@@ -19,7 +19,7 @@ def test_masked_means_and_sums_match_the_release(data):
         match = re.fullmatch(r"(mean|sum)_(all|axis(\d+)(_keep)?|none)", key)
         if match:
             kind, which, digits, keep = match.groups()
-            function = statistics.masked_mean if kind == "mean" else statistics.masked_sum
+            function = masked.masked_mean if kind == "mean" else masked.masked_sum
             axis = [int(digit) for digit in digits] if digits else None
             mask = None if which == "none" else data["mask"]
             assert_close(function(data["x"], mask, axis, keepdims=bool(keep)), expected)
@@ -28,11 +28,11 @@ def test_masked_means_and_sums_match_the_release(data):
 
 
 def test_spreads_match_the_release(data):
-    mean, stdev = statistics.masked_mean_and_stdev(data["x"], data["mask"])
+    mean, stdev = masked.masked_mean_and_stdev(data["x"], data["mask"])
     assert_close(mean, data["meanstdev_mean"])
     assert_close(stdev, data["meanstdev_stdev"])
 
 
 def test_aligned_2d_skeletons_match_the_release(data):
-    actual = statistics.align_2d_skeletons(data["x"], data["y"], data["mask"])
+    actual = masked.align_2d_skeletons(data["x"], data["y"], data["mask"])
     assert_close(actual, data["align_2d_skeletons_x_to_y"])

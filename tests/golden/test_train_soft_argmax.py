@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrabs.geometry.statistics import ramp
+from metrabs.geometry.masked import ramp
 from metrabs.models import heads
 from tests.golden.tolerances import assert_close
 

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from metrabs.data.batches import SHARES
-from metrabs.data.cache import open_cache
+from metrabs.data.loading.sampler import SHARES
+from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
 from metrabs.skeletons import tables
 from metrabs.synthetic.pile import build_pile, num_train_examples

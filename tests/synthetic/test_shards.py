@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from metrabs.data.masks import decode_mask
+from metrabs.data.storage.masks import decode_mask
 from metrabs.skeletons import tables
 from metrabs.synthetic.shards import (
     SHARD_SIZE,

@@ -8,16 +8,16 @@ import pathlib
 import numpy as np
 import pytest
 
-from metrabs.data.cache import write_cache
-from metrabs.data.catalog import open_dataset
+from metrabs.data.datasets import open_dataset
+from metrabs.data.storage.cache import write_cache
 from metrabs.errors import UserError
 from metrabs.skeletons.bones import mean_bone_lengths
 from metrabs.training.bone_lengths import bone_lengths_of
 from metrabs.training.callbacks import read_history
 from metrabs.training.checkpoints import read_description
+from metrabs.training.model_loading import load_crop_model
 from metrabs.training.prediction import predict
-from metrabs.training.restoring import load_crop_model
-from metrabs.training.run import train
+from metrabs.training.train import train
 from tests.training.tiny import JOINTS_2D, JOINTS_3D, tiny_config
 
 

@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from metrabs.config import Config
-from metrabs.data.catalog import open_dataset
+from metrabs.data.datasets import open_dataset
 from metrabs.models.build import build_crop_model
 from metrabs.training import pictures
-from metrabs.training.run import train
+from metrabs.training.train import train
 from tests.training.tiny import tiny_config
 
 

@@ -10,17 +10,17 @@ import pytest
 import tensorflow as tf
 
 from metrabs.config import Config
-from metrabs.data.cache import write_cache
-from metrabs.data.catalog import open_dataset
+from metrabs.data.datasets import open_dataset
 from metrabs.data.examples import PoseDataset
-from metrabs.data.pipeline import evaluation_batches
+from metrabs.data.loading.pipeline import evaluation_batches
+from metrabs.data.storage.cache import write_cache
 from metrabs.errors import UserError
 from metrabs.models.mirroring import predict_with_mirroring
 from metrabs.skeletons import JointInfo
+from metrabs.training.model_loading import load_crop_model, source_checkpoint
 from metrabs.training.prediction import predict
 from metrabs.training.prediction_files import read_predictions
-from metrabs.training.restoring import load_crop_model, source_checkpoint
-from metrabs.training.run import train
+from metrabs.training.train import train
 from tests.training.tiny import JOINTS_3D, build_tiny_backbone, tiny_config
 
 _RELEASED_FIELDS = (

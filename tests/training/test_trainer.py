@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from metrabs.config import Config
-from metrabs.data.catalog import open_dataset
-from metrabs.data.pipeline import training_batches
+from metrabs.data.datasets import open_dataset
+from metrabs.data.loading.pipeline import training_batches
 from metrabs.models.build import build_crop_model
-from metrabs.training.run import build_trainer
+from metrabs.training.train import build_trainer
 from metrabs.training.trainer import Trainer
 from tests.training.tiny import JOINTS_2D, JOINTS_3D, tiny_config
 

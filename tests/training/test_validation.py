@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from metrabs.data.catalog import open_dataset
+from metrabs.data.datasets import open_dataset
 from metrabs.models.build import build_crop_model
 from metrabs.training.validation import pose_metrics, validation_metrics
 from tests.training.tiny import tiny_config

@@ -13,7 +13,7 @@ import pytest
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.training.callbacks import open_history
-from metrabs.training.run import train
+from metrabs.training.train import train
 from metrabs.training.wandb_log import import_wandb
 from tests.training.tiny import tiny_config
 

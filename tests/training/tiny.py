@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from metrabs.config import Config
-from metrabs.data.cache import write_cache
 from metrabs.data.examples import Pose2DExample, Pose3DExample, PoseDataset
+from metrabs.data.storage.cache import write_cache
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import JointInfo
 

@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from metrabs import cli
 from metrabs.config import Config
-from metrabs.training import loop, run
+from metrabs.training import fit, train
 from metrabs.training.distribution import worker_index
 from tests.training.tiny import build_tiny_backbone
 
@@ -48,7 +48,7 @@ def main(folder: pathlib.Path, options: dict[str, Any]) -> int:
     settings = {**config.to_flat_dict(), "multi_gpu": num_devices > 1}
     arguments = ["--train"] + [f"--{k}={v}" for k, v in settings.items() if v is not None]
     build = build_plain_backbone if options.get("backbone") == "plain" else build_tiny_backbone
-    original_run_steps, original_shares = run.run_steps, loop.share_batches
+    original_run_steps, original_shares = train.run_steps, fit.share_batches
 
     def run_steps(trainer: Any, *args: Any, **kwargs: Any) -> pathlib.Path:
         checkpoint = original_run_steps(trainer, *args, **kwargs)
@@ -61,8 +61,8 @@ def main(folder: pathlib.Path, options: dict[str, Any]) -> int:
         return original_shares(_disturbed(batches, options), *args)
 
     with mock.patch("metrabs.models.build.build_backbone", build), \
-            mock.patch.object(run, "run_steps", run_steps), \
-            mock.patch.object(loop, "share_batches", share_batches):
+            mock.patch.object(train, "run_steps", run_steps), \
+            mock.patch.object(fit, "share_batches", share_batches):
         return cli.main(arguments)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from metrabs.config import LoadingConfig
 from metrabs.data.augmentation.draws import uniform_in_disc
 from metrabs.data.augmentation.pools import AugmentationPools
-from metrabs.data.crops import interpolation_flag
+from metrabs.data.loading.crops import interpolation_flag
 from metrabs.geometry.camera import Camera
 from metrabs.geometry.reprojection import reproject_image
 

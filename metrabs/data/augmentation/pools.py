@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from metrabs.data.augmentation.draws import choose
-from metrabs.data.images import read_image
+from metrabs.data.storage.images import read_image
 
 
 class Occluder(NamedTuple):

@@ -17,16 +17,16 @@ import cv2
 import numpy as np
 from absl import flags
 
+from data_preparation.merging.statistics import dataset_statistics, statistics_table
 from metrabs.cli import run_command
 from metrabs.config import LoadingConfig
-from metrabs.data import crops
-from metrabs.data.buffer_file import verify_buffer_file
-from metrabs.data.catalog import cache_path, open_dataset
+from metrabs.data.datasets import cache_path, open_dataset
 from metrabs.data.examples import PHASES, Example, Pose3DExample, PoseDataset, dataset_codes
-from metrabs.data.loading import load_example_3d
-from metrabs.data.loading2d import load_example_2d
-from metrabs.data.masks import decode_mask
-from metrabs.data.statistics import dataset_statistics, statistics_table
+from metrabs.data.loading import crops
+from metrabs.data.loading.example_2d import load_example_2d
+from metrabs.data.loading.example_3d import load_example_3d
+from metrabs.data.storage.array_file import verify_buffer_file
+from metrabs.data.storage.masks import decode_mask
 from metrabs.errors import UserError
 from metrabs.files import PathLike, atomic_path
 from metrabs.skeletons import JointInfo

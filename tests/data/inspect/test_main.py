@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from absl import flags
 
-from metrabs.data.cache import write_cache
-from metrabs.data.catalog import open_dataset
+from metrabs.data.datasets import open_dataset
 from metrabs.data.examples import PoseDataset
 from metrabs.data.inspect import __main__ as command
-from metrabs.data.masks import encode_mask
+from metrabs.data.storage.cache import write_cache
+from metrabs.data.storage.masks import encode_mask
 from metrabs.errors import UserError
 from tests.data.conftest import JOINTS, random_example_2d, random_example_3d
 

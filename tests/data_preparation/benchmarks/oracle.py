@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from data_preparation.benchmarks.benchmark import Benchmark
+from metrabs.evaluation.benchmarks.base import Benchmark
 from metrabs.geometry.camera import Camera
 
 

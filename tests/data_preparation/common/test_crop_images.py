@@ -14,8 +14,8 @@ from data_preparation.common.crop_images import (
     write_jpeg,
 )
 from metrabs.data.examples import Pose2DExample, Pose3DExample
-from metrabs.data.images import read_image
-from metrabs.data.masks import decode_mask
+from metrabs.data.storage.images import read_image
+from metrabs.data.storage.masks import decode_mask
 from metrabs.errors import UserError
 from tests.data_preparation.fakes.toolkit import look_at_camera
 

@@ -8,8 +8,8 @@ import pytest
 
 from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup
-from metrabs.data.cache import open_cache
-from metrabs.data.masks import decode_mask, encode_mask
+from metrabs.data.storage.cache import open_cache
+from metrabs.data.storage.masks import decode_mask, encode_mask
 from metrabs.errors import UserError
 from tests.data_preparation.common.toy import (
     Toy,

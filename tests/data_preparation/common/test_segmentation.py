@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_preparation.common.segmentation import MaskFiles, loaded_segmenter
-from metrabs.data.masks import encode_mask
+from metrabs.data.storage.masks import encode_mask
 from metrabs.errors import UserError
 
 MASK = encode_mask(np.eye(5), use_zlib=False)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from metrabs.data.examples import Example, Pose2DExample
-from metrabs.data.images import read_image
+from metrabs.data.storage.images import read_image
 from metrabs.geometry.camera import Camera
 
 BACKGROUND = 70

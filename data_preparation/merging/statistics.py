@@ -1,0 +1,137 @@
+"""What is in a dataset, counted: examples per member and phase, joints, masks."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from metrabs.data.examples import PHASES, PoseDataset, dataset_codes
+from metrabs.data.storage.columns import Rows
+from metrabs.data.storage.encoding import NO_MASK
+from metrabs.data.storage.example_table import ExampleTable
+
+
+class SectionStatistics(NamedTuple):
+    """Counts of the examples of one dataset in one phase.
+
+    Attributes:
+        dataset: its name, as the examples carry it.
+        phase: 'train', 'valid' or 'test'.
+        num_examples: how many examples there are.
+        num_joints: joints that any of them has.
+        percent_valid: how many percent of these joints an example has on average.
+        percent_masks: how many percent of the examples have a person mask.
+    """
+
+    dataset: str
+    phase: str
+    num_examples: int
+    num_joints: int
+    percent_valid: float
+    percent_masks: float
+
+
+def dataset_statistics(
+    dataset: PoseDataset, on_progress: Optional[Callable[[int], None]] = None
+) -> list[SectionStatistics]:
+    """Counts the examples of a dataset that was opened from a cache file, block by block.
+
+    Args:
+        dataset: an opened cache.
+        on_progress: called with the number of examples counted since.
+    """
+    result = []
+    for phase in PHASES:
+        table = dataset.phase(phase)
+        if not len(table):
+            continue
+        assert isinstance(table, ExampleTable)
+        names, _ = dataset_codes(table)
+        counts = _Counts(len(names), table.num_joints)
+        for rows in table.blocks():
+            counts.add(rows)
+            if on_progress is not None:
+                on_progress(len(rows))
+        result += [counts.of(code, name, phase) for code, name in enumerate(names)]
+    return result
+
+
+class _Counts:
+    """Counts of the examples of one phase, by the code of their dataset."""
+
+    def __init__(self, num_datasets: int, num_joints: int) -> None:
+        self._examples = np.zeros(num_datasets, np.int64)
+        self._masks = np.zeros(num_datasets, np.int64)
+        self._joints = np.zeros((num_datasets, num_joints), np.int64)
+
+    def add(self, rows: Rows) -> None:
+        """Counts a block."""
+        codes = rows.records["dataset"].astype(np.int64)
+        num_datasets, num_joints = self._joints.shape
+        self._examples += np.bincount(codes, minlength=num_datasets)
+        self._masks += np.bincount(
+            codes[rows.records["mask_kind"] != NO_MASK], minlength=num_datasets)
+        for kind in ("world_joints", "image_joints"):
+            places = codes[rows.owners(kind)] * num_joints + rows.parts[kind]
+            self._joints += np.bincount(places, minlength=self._joints.size).reshape(
+                self._joints.shape)
+
+    def of(self, code: int, name: str, phase: str) -> SectionStatistics:
+        """Returns the counts of a dataset."""
+        num_examples = int(self._examples[code])
+        num_joints = np.count_nonzero(self._joints[code])
+        possible = num_examples * num_joints
+        return SectionStatistics(
+            name, phase, num_examples, num_joints,
+            100 * self._joints[code].sum() / possible if possible else 0.0,
+            100 * self._masks[code] / num_examples if num_examples else 0.0,
+        )
+
+
+def statistics_table(statistics: Sequence[SectionStatistics]) -> str:
+    """Returns the counts as text, with a line of sums per phase."""
+    header = ("dataset", "phase", "examples", "joints", "% valid", "% masks")
+    cells: list[tuple[str, ...]] = [header]
+    for phase in PHASES:
+        sections = [section for section in statistics if section.phase == phase]
+        cells += [_cells(section) for section in sections]
+        if len(sections) > 1:
+            cells.append(_cells(_total(sections)))
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return "\n".join(
+        "  ".join([*map(str.ljust, row[:2], widths[:2]), *map(str.rjust, row[2:], widths[2:])])
+        for row in cells
+    )
+
+
+def statistics_csv(statistics: Sequence[SectionStatistics]) -> str:
+    """Returns the counts as CSV, without sums."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(SectionStatistics._fields)
+    writer.writerows(statistics)
+    return text.getvalue()
+
+
+def _total(sections: Sequence[SectionStatistics]) -> SectionStatistics:
+    """Sums up the datasets of a phase; how many joints they have together is left open (0)."""
+    sizes = np.array([section.num_examples for section in sections])
+    possible = sizes * [section.num_joints for section in sections]
+    valid = possible @ np.array([section.percent_valid for section in sections])
+    masks = sizes @ np.array([section.percent_masks for section in sections])
+    return SectionStatistics(
+        f"all {len(sections)}", sections[0].phase, int(sizes.sum()), 0,
+        valid / max(possible.sum(), 1), masks / max(sizes.sum(), 1),
+    )
+
+
+def _cells(section: SectionStatistics) -> tuple[str, ...]:
+    return (
+        section.dataset, section.phase, f"{section.num_examples:,}",
+        str(section.num_joints or ""), f"{section.percent_valid:.1f}",
+        f"{section.percent_masks:.1f}",
+    )

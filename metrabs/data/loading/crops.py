@@ -1,0 +1,149 @@
+"""The square crop of a person: its virtual camera and its image."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import cv2
+import numpy as np
+
+from metrabs.config import LoadingConfig
+from metrabs.data.augmentation.view import ViewChange
+from metrabs.data.datasets import resolve_image_path
+from metrabs.data.examples import Example
+from metrabs.data.storage.images import read_image
+from metrabs.errors import UserError
+from metrabs.geometry import boxes
+from metrabs.geometry.camera import Camera
+from metrabs.geometry.reprojection import reproject_image, reproject_image_points
+
+_INTERPOLATIONS = {
+    "nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC,
+    "area": cv2.INTER_AREA, "lanczos4": cv2.INTER_LANCZOS4,
+}
+# An image without calibration is treated as if seen from far away.
+_UNCALIBRATED_FOV_DEGREES = 8
+
+
+def interpolation_flag(name: str) -> int:
+    """Returns OpenCV's constant for an interpolation name of the settings."""
+    return _INTERPOLATIONS[name]
+
+
+def load_image(example: Example) -> np.ndarray:
+    """Returns the image of an example, uint8 [h, w, 3] RGB, from memory or from its file.
+
+    Raises:
+        UserError: the file is missing or is not an image.
+    """
+    if example.image is not None:
+        return example.image
+    return read_image(resolve_image_path(example.image_path))
+
+
+def calibrated_crop_camera(
+    camera: Camera, box_ltwh: np.ndarray, side: int, change: ViewChange
+) -> Camera:
+    """Returns the camera of a square crop: turned towards the box, its longer side filling it.
+
+    Args:
+        camera: of the stored image.
+        box_ltwh: float32 [4], pixels of the stored image.
+        side: of the crop, pixels.
+        change: geometric augmentation.
+    """
+    center = _shifted_center(box_ltwh, change)
+    half_extent = box_ltwh[2:] / 2 * (box_ltwh[2:] == box_ltwh[2:].max())
+    if half_extent.all():  # of a square the width counts
+        half_extent[1] = 0
+    crop_camera = camera.turn_towards(target_image_point=center, inplace=False)
+    crop_camera.undistort().square_pixels()
+    ends = np.stack([center - half_extent, center + half_extent])
+    start, end = reproject_image_points(ends, camera, crop_camera)
+    crop_camera.zoom(side / np.linalg.norm(end - start))
+    _change_view(crop_camera, change)
+    return crop_camera.center_principal_point((side, side))
+
+
+def uncalibrated_crop_camera(
+    imshape: tuple[int, ...], box_ltwh: np.ndarray, side: int, change: ViewChange
+) -> tuple[Camera, Camera]:
+    """Returns a stand-in for the camera of an image without calibration, and that of a crop.
+
+    Args:
+        imshape: (height, width, ...) of the stored image.
+        box_ltwh, side, change: as in `calibrated_crop_camera`.
+    """
+    center = _shifted_center(box_ltwh, change)
+    camera = Camera.from_fov(_UNCALIBRATED_FOV_DEGREES, imshape)
+    crop_camera = camera.zoom(side / box_ltwh[2:].max(), inplace=False)
+    _change_view(crop_camera, change)
+    center_in_crop = reproject_image_points(center, camera, crop_camera)
+    return camera, crop_camera.shift_to_center(center_in_crop, (side, side))
+
+
+def render_crop(
+    image: np.ndarray, camera: Camera, crop_camera: Camera, config: LoadingConfig,
+    is_training: bool,
+) -> np.ndarray:
+    """Returns what the crop camera sees of an image; 0 beyond the image.
+
+    Args:
+        image: uint8 [h, w, channels] or [h, w].
+        camera: of the image.
+        crop_camera: of the result, [side, side(, channels)].
+        config: side, interpolation and antialiasing, the latter two by `is_training`.
+    """
+    name = config.image_interpolation_train if is_training else config.image_interpolation_test
+    return reproject_image(
+        image, camera, crop_camera, (config.proc_side, config.proc_side),
+        interp=interpolation_flag(name),
+        antialias_factor=config.antialias_train if is_training else config.antialias_test,
+    )
+
+
+def with_mask_channel(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Returns an image uint8 [h, w, 3] with its mask uint8 [h, w] as fourth channel.
+
+    Raises:
+        UserError: the mask has another size than the image.
+    """
+    if mask.shape != image.shape[:2]:
+        raise UserError(
+            f"An image of {image.shape[0]} x {image.shape[1]} pixels has a person mask of "
+            f"{mask.shape[0]} x {mask.shape[1]}. Prepare its dataset again."
+        )
+    layers = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    return cv2.insertChannel(mask, layers, 3)
+
+
+def without_mask_channel(layers: np.ndarray) -> tuple[np.ndarray, Optional[np.ndarray]]:
+    """Undoes `with_mask_channel`; the mask of an image [h, w, 3] is None."""
+    if layers.shape[-1] == 3:
+        return layers, None
+    return cv2.cvtColor(layers, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layers, 3)
+
+
+def is_in_crop(points_px: np.ndarray, side: int) -> np.ndarray:
+    """Returns bool [J], whether points [J, 2] are inside the crop; NaN counts as inside."""
+    with np.errstate(invalid="ignore"):
+        return ~((points_px < 0) | (points_px >= side)).any(axis=-1)
+
+
+def zeros_for_missing(points: np.ndarray) -> np.ndarray:
+    """Returns points [J, 2 or 3] with zeros in place of NaN and of infinity.
+
+    Deviation: the release puts the largest float in place of infinity, which is where a joint
+    exactly beside the camera is seen; a loss that squares it is infinite even if it is masked.
+    """
+    return np.where(np.isfinite(points), points, np.zeros((), points.dtype))
+
+
+def _shifted_center(box_ltwh: np.ndarray, change: ViewChange) -> np.ndarray:
+    return boxes.center(box_ltwh) + change.shift * box_ltwh[2:].max()
+
+
+def _change_view(camera: Camera, change: ViewChange) -> None:
+    camera.zoom(change.zoom).rotate(roll=change.roll)
+    if change.is_mirrored:
+        camera.horizontal_flip()

@@ -1,0 +1,90 @@
+"""The test set of MPI-INF-3DHP: six sequences whose cameras the dataset's documentation gives."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from metrabs.datasets.readers import open_hdf5, reading
+from metrabs.evaluation.protocols.mpi_inf_3dhp import ACTIVITIES
+from metrabs.geometry.camera import Camera
+
+_ACTIVITY_OF_CODE = dict(enumerate(ACTIVITIES, start=1))
+_PELVIS_LAST = [*range(14), 15, 16, 14]
+
+
+class TestFrame(NamedTuple):
+    """An annotated frame of a test sequence.
+
+    Attributes:
+        number: of the image, from 1.
+        joints_mm, universal_mm: [17, 3], camera frame; metric, and of standard height.
+        activity: what the person does.
+    """
+
+    number: int
+    joints_mm: np.ndarray
+    universal_mm: np.ndarray
+    activity: str
+
+
+def read_test_frames(path: pathlib.Path) -> list[TestFrame]:
+    """Reads the valid frames of an `annot_data.mat`, joints in the order of the training set.
+
+    Raises:
+        UserError: the file is missing or is not what is expected.
+    """
+    names = ("annot3", "univ_annot3", "valid_frame", "activity_annotation")
+    with open_hdf5(path, *names) as file:
+        joints, universal, is_valid, activities = (np.asarray(file[name]) for name in names)
+    with reading(path, "a test annotation of 17 joints per frame"):
+        joints, universal = (poses.reshape(-1, 17, 3)[:, _PELVIS_LAST]
+                             for poses in (joints, universal))
+        return [
+            TestFrame(int(i) + 1, joints[i], universal[i],
+                      _ACTIVITY_OF_CODE[int(activities.flat[i])])
+            for i in np.flatnonzero(is_valid)
+        ]
+
+
+def camera_of(sequence: int) -> Camera:
+    """Returns the camera of a test sequence (from 1)."""
+    return _indoor_camera() if sequence <= 4 else _outdoor_camera()
+
+
+def _indoor_camera() -> Camera:
+    return _camera_of_sensor(
+        sensor_mm=(10, 10), imsize_wh=(2048, 2048), focal_mm=7.32506, aspect=1.00044,
+        offset_mm=(-0.0322884, 0.0929296), distortion=None, origin_mm=(3427.28, 1387.86, 309.42),
+        up=(-0.208215, 0.976233, 0.06014), right=(0.000575281, 0.0616098, -0.9981),
+    )
+
+
+def _outdoor_camera() -> Camera:
+    return _camera_of_sensor(
+        sensor_mm=(10, 5.625), imsize_wh=(1920, 1080), focal_mm=8.770747185, aspect=0.993236423,
+        offset_mm=(-0.104908645, 0.104899704),
+        distortion=(-0.276859611, 0.131125256, -0.000360494, -0.001149441, -0.049318332),
+        origin_mm=(-2104.3074, 1038.6707, -4596.6367),
+        up=(0.025272345, 0.995038509, 0.096227370),
+        right=(-0.939647257, -0.009210289, 0.342020929),
+    )
+
+
+def _camera_of_sensor(
+    sensor_mm: tuple, imsize_wh: tuple, focal_mm: float, aspect: float, offset_mm: tuple,
+    distortion: Optional[tuple], origin_mm: tuple, up: tuple, right: tuple,
+) -> Camera:
+    """Builds a camera of the quantities that the dataset gives; all lengths in mm."""
+    center_mm = np.array(sensor_mm) / 2 + offset_mm
+    intrinsics = np.array([[focal_mm, 0, center_mm[0]], [0, focal_mm, center_mm[1]], [0, 0, 1]])
+    # The aspect ratio scales the principal point, too.
+    intrinsics[0] *= imsize_wh[0] / sensor_mm[0]
+    intrinsics[1] *= imsize_wh[1] / sensor_mm[1] * aspect
+    return Camera(
+        optical_center=origin_mm,
+        rot_world_to_cam=np.array([right, -np.array(up), np.cross(up, right)]),
+        intrinsic_matrix=intrinsics, distortion_coeffs=distortion, world_up=(0, 1, 0),
+    )

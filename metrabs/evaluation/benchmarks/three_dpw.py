@@ -1,0 +1,215 @@
+"""3DPW: all sequences; a detector finds people, who are associated with the annotated ones."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import pathlib
+import pickle
+from collections.abc import Sequence
+from typing import Any, ClassVar, Optional
+
+import cv2
+import numpy as np
+
+from data_preparation.common.converter import option
+from data_preparation.common.matching import assign
+from data_preparation.tdpw import read_sequence
+from metrabs.data.storage.masks import decode_mask
+from metrabs.datasets.readers import read_pickle, reading
+from metrabs.errors import UserError
+from metrabs.evaluation.benchmarks.association import scores_by_joints, scores_by_masks
+from metrabs.evaluation.benchmarks.base import (
+    Benchmark,
+    Frame,
+    PredictionOptions,
+    Predictions,
+)
+from metrabs.evaluation.metrics import wacv_metrics
+from metrabs.evaluation.numbers import NumberGroup
+from metrabs.evaluation.protocols import three_dpw as protocol
+from metrabs.geometry.camera import Camera
+from metrabs.skeletons import tables
+
+_SPLITS = ("train", "validation", "test")
+_PELVIS_FIRST = [23, *range(23)]  # the reader puts it last
+_SMOOTHING = ("none", "causal", "acausal")
+
+
+@dataclasses.dataclass(frozen=True)
+class ThreeDpw(Benchmark):
+    """The numbers of 3DPW for predicted joints, over all its sequences as is usual."""
+
+    NAME: ClassVar[str] = "tdpw"
+    TITLE: ClassVar[str] = "3D Poses in the Wild"
+    OPTIONS: ClassVar[PredictionOptions] = PredictionOptions(
+        "smpl_24", num_aug=5, internal_batch_size=64)
+    ENDING: ClassVar[str] = ""
+
+    gtassoc: bool = option(
+        False, "associate people by the given 2D poses; default: by tracked masks in "
+        "3dpw-more/stcn-pred")
+    real_intrinsics: bool = option(False, "the camera counts as known")
+    testset_only: bool = option(False, "the official test split alone")
+    smoothing: str = option("none", f"of tracks over time: {', '.join(_SMOOTHING)}")
+
+    def sequences(self, data_root: pathlib.Path) -> list[str]:
+        """Lists 'split/name'."""
+        splits = _SPLITS[-1:] if self.testset_only else _SPLITS
+        return [f"{split}/{path.stem}" for split in splits
+                for path in sorted((data_root / "3dpw/sequenceFiles" / split).glob("*.pkl"))]
+
+    def frames(self, data_root: pathlib.Path, sequence: str) -> list[Frame]:
+        """Lists all images of a sequence."""
+        name = sequence.rpartition("/")[2]
+        folder = data_root / "3dpw/imageFiles" / name
+        paths = sorted(path.name for path in folder.glob("image_*.jpg"))
+        if not paths:
+            raise UserError(f"There are no images in '{folder}'. Unpack imageFiles.zip again.")
+        camera = None
+        if self.real_intrinsics:
+            content = _read(data_root, sequence)
+            camera = Camera(intrinsic_matrix=content["cam_intrinsics"], world_up=(0, -1, 0))
+        return [Frame(f"3dpw/imageFiles/{name}/{path}", camera) for path in paths]
+
+    def combine(
+        self, data_root: pathlib.Path, parts: Sequence[tuple[str, Predictions]],
+        path: pathlib.Path,
+    ) -> None:
+        """Writes a pickle of tracks per sequence, in the form of the benchmark.
+
+        Each holds `jointPositions`, metres in camera space [people, frames, 24, 3].
+        """
+        for sequence, predictions in parts:
+            tracks_m = self._tracks(data_root, sequence, predictions) / 1000
+            target = path / f"{sequence}.pkl"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_suffix(".tmp")
+            temporary.write_bytes(pickle.dumps({"jointPositions": tracks_m}, protocol=4))
+            temporary.replace(target)
+
+    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[NumberGroup]:
+        """Judges a folder of tracks."""
+        if self.smoothing not in _SMOOTHING:
+            raise UserError(f"smoothing is one of {', '.join(_SMOOTHING)}, not {self.smoothing}.")
+        poses = [self._poses_of_sequence(data_root, path, name)
+                 for name in self.sequences(data_root)]
+        pred_mm, true_mm = (np.concatenate(arrays) for arrays in zip(*poses))
+        is_found = np.isfinite(pred_mm).all(axis=(1, 2))
+        if not is_found.all():
+            raise UserError(
+                f"'{path}' has no pose for {np.sum(~is_found)} of {len(is_found)} people and "
+                "frames, since a person was found in no frame of a sequence. Use a lower "
+                "--detector_threshold."
+            )
+        text = (f"{'test split' if self.testset_only else 'all sequences'}, 24 SMPL joints "
+                f"relative to the pelvis, smoothing: {self.smoothing}")
+        return [
+            NumberGroup("WACV 2023", text,
+                        wacv_metrics(pred_mm, true_mm, protocol.ROOT_JOINT)),
+            NumberGroup("Official", f"{text}; PCK and NCPS of the major joints",
+                        protocol.classic_numbers(pred_mm, true_mm)),
+            NumberGroup("Worst joint", f"{text}; major joints after Procrustes alignment",
+                        protocol.pose_shares(pred_mm, true_mm)),
+            NumberGroup("PCK", f"{text}; major joints",
+                        protocol.joint_shares(pred_mm, true_mm)),
+        ]
+
+    def _poses_of_sequence(
+        self, data_root: pathlib.Path, path: pathlib.Path, sequence: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns predicted and true poses [n, 24, 3] in camera space, mm."""
+        file = path / f"{sequence}.pkl"
+        true_mm, is_valid = _truth(_read(data_root, sequence))
+        with reading(file, "a pickle of jointPositions [people, frames, 24, 3]"):
+            tracks_mm = np.asarray(read_pickle(file)["jointPositions"], np.float64) * 1000
+            if tracks_mm.shape != true_mm.shape:
+                raise ValueError(f"{tracks_mm.shape} instead of {true_mm.shape}")
+        if self.smoothing != "none":
+            tracks_mm = protocol.smooth_tracks(tracks_mm, self.smoothing == "causal")
+        return tracks_mm[is_valid], true_mm[is_valid]
+
+    def _tracks(
+        self, data_root: pathlib.Path, sequence: str, predictions: Predictions
+    ) -> np.ndarray:
+        """Associates predictions with annotated people: [people, frames, 24, 3], mm."""
+        given_px = np.swapaxes(_read(data_root, sequence)["poses2d"], 2, 3)
+        tracks = np.full([*given_px.shape[:2], 24, 3], np.nan)
+        previous: list[Optional[np.ndarray]] = [None] * len(tracks)
+        of_frame = collections.defaultdict(list)
+        for index, image_path in enumerate(predictions.image_path.tolist()):
+            of_frame[image_path].append(index)
+        frames = self.frames(data_root, sequence)[:tracks.shape[1]]
+        masks = None if self.gtassoc else _mask_frames(data_root, sequence, frames)
+        for number, frame in enumerate(frames):
+            indices = of_frame[frame.image_path]
+            poses_px = predictions.poses2d_px[indices]
+            if masks is None:
+                scores = scores_by_joints(given_px[:, number], previous, poses_px)
+            else:
+                scores = masks.scores(number, poses_px)
+            for person, j in assign(scores):
+                if person < len(tracks):
+                    tracks[person, number] = predictions.poses3d_world_mm[indices[j]]
+                    previous[person] = poses_px[j]
+        return _continued(tracks)
+
+
+@dataclasses.dataclass(frozen=True)
+class _MaskFrames:
+    """Encoded masks of the tracked people of each frame."""
+
+    encoded: Sequence[Sequence[Any]]
+    image_size_wh: tuple[int, int]
+
+    def scores(self, number: int, poses_px: np.ndarray) -> np.ndarray:
+        """Compares the masks of a frame with predictions."""
+        masks = [decode_mask(mask) for mask in self.encoded[number]]
+        edges = tables.export_skeletons(tables.merged_joint_info("huge8").names)["smpl_24"].edges
+        return scores_by_masks(masks, poses_px, self.image_size_wh, edges)
+
+
+def _mask_frames(
+    data_root: pathlib.Path, sequence: str, frames: Sequence[Frame]
+) -> _MaskFrames:
+    path = data_root / "3dpw-more/stcn-pred" / f"{sequence.rpartition('/')[2]}.pkl"
+    if not path.exists():
+        raise UserError(
+            f"There are no tracked masks '{path}', by which people are associated. Provide them "
+            "(a pickled list with a list of COCO run-length masks for every frame), or give "
+            "--gtassoc to associate people by the given 2D poses."
+        )
+    encoded = read_pickle(path)
+    if len(encoded) < len(frames):
+        raise UserError(f"'{path}' has masks of {len(encoded)} instead of {len(frames)} frames.")
+    height, width = cv2.imread(str(data_root / frames[0].image_path)).shape[:2]
+    return _MaskFrames(encoded, (width, height))
+
+
+def _continued(tracks: np.ndarray) -> np.ndarray:
+    """Repeats the last pose where a person was not found.
+
+    Deviation: before a person was found first, it has the first pose found. The release has NaN
+    there, which makes all its numbers NaN.
+    """
+    last = tracks.shape[1] - 1
+    for number, known in [*((i, i - 1) for i in range(1, last + 1)),
+                          *((i, i + 1) for i in reversed(range(last)))]:
+        is_missing = np.isnan(tracks[:, number]).any(axis=(1, 2))
+        tracks[is_missing, number] = tracks[is_missing, known]
+    return tracks
+
+
+def _read(data_root: pathlib.Path, sequence: str) -> dict[str, Any]:
+    return read_sequence(data_root / "3dpw/sequenceFiles" / f"{sequence}.pkl")
+
+
+def _truth(content: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns true poses [people, frames, 24, 3] in camera space, mm, and what is evaluated."""
+    joints_mm = content["joints_world_mm"][:, :, _PELVIS_FIRST]
+    rotations, translations_m = content["cam_poses"][:, :3, :3], content["cam_poses"][:, :3, 3]
+    true_mm = np.einsum("fij,pfkj->pfki", rotations, joints_mm)
+    true_mm += translations_m[np.newaxis, :, np.newaxis] * 1000
+    is_visible = content["poses2d"].any(axis=(2, 3))
+    return true_mm, (content["campose_valid"] > 0) & is_visible
+

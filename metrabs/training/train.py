@@ -1,0 +1,261 @@
+"""A training run from its settings: data, model, optimizer, checkpoints, logs."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import pathlib
+import platform
+import sys
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import tensorflow as tf
+
+from metrabs.config import Config
+from metrabs.data.datasets import open_dataset
+from metrabs.data.examples import PoseDataset
+from metrabs.data.loading.pipeline import batch_size_of, training_batches
+from metrabs.errors import UserError
+from metrabs.models.build import build_crop_model, parse_ghost_batch_sizes
+from metrabs.models.crop_model import CropModel
+from metrabs.training.bone_lengths import bone_lengths_of
+from metrabs.training.checkpoints import (
+    CheckpointKeeper,
+    check_same_run,
+    checkpoint_folder,
+    checkpoint_number,
+    experiment_path,
+    find_checkpoint,
+    latest_checkpoint,
+    restore_model,
+    run_folder,
+    write_description,
+)
+from metrabs.training.distribution import (
+    choose_strategy,
+    is_chief,
+    num_workers,
+    variables_of,
+    worker_index,
+)
+from metrabs.training.fit import run_steps
+from metrabs.training.losses import build_loss
+from metrabs.training.model_loading import (
+    affine_weights_of,
+    check_initial_weights,
+    start_from_trained_model,
+    with_supported_dtype,
+    without_needless_weights,
+)
+from metrabs.training.optimizers import build_optimizer
+from metrabs.training.pictures import ValidationPictures
+from metrabs.training.trainer import Trainer
+from metrabs.training.validation import validation_metrics
+from metrabs.training.wandb_log import import_wandb
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Datasets:
+    labeled3d: PoseDataset
+    labeled2d: Optional[PoseDataset]
+
+    @property
+    def names2d(self) -> Sequence[str]:
+        """Names of the 2D dataset's joints; none without 2D data."""
+        return self.labeled2d.joint_info.names if self.labeled2d is not None else ()
+
+
+def train(config: Config) -> pathlib.Path:
+    """Trains, or continues to train, the run that the settings describe.
+
+    A run that is complete already ends at once. Everything that can be wrong with the settings is
+    found before anything is written.
+
+    Args:
+        config: the settings.
+
+    Returns:
+        The last checkpoint (path without file endings), named after the completed steps.
+
+    Raises:
+        UserError: a setting, dataset or checkpoint cannot be used, or the loss is not finite.
+        Interrupted: Ctrl-C or SIGTERM came; the state is saved.
+        WorkerLostError: another of several machines is gone.
+    """
+    num_steps = _num_steps(config)
+    if config.run.wandb_project:
+        import_wandb()
+    strategy = choose_strategy(config.run.multi_gpu)  # before anything is computed
+    folder = checkpoint_folder(config)
+    resumed = _checkpoint_to_resume(config, folder)
+    check_initial_weights(config, resumed, folder)
+    datasets = _open_datasets(config)
+    joint_info = datasets.labeled3d.joint_info
+    check_same_run(folder, config, joint_info)
+    if resumed is not None and checkpoint_number(resumed) >= num_steps:
+        _logger.info("Training is complete already: %s", resumed)
+        return resumed
+
+    config = with_supported_dtype(config)
+    _check_division(config, datasets, strategy.num_replicas_in_sync)
+    _set_up_tensorflow(config.run.seed)
+    affine_weights = affine_weights_of(config, joint_info)
+    bone_lengths_mm = bone_lengths_of(config, joint_info, resumed)
+    with variables_of(strategy):
+        model = build_crop_model(
+            without_needless_weights(config, resumed), joint_info, affine_weights, bone_lengths_mm
+        )
+        trainer = build_trainer(config, model, datasets.names2d)
+    keeper = CheckpointKeeper(folder, is_chief(strategy), **_state(trainer))
+    _initialize(trainer, keeper, resumed)
+    start = trainer.num_completed_steps
+    batches = training_batches(
+        datasets.labeled3d, datasets.labeled2d, config, start, num_steps - start,
+        shard_index=worker_index(strategy), num_shards=num_workers(strategy),
+    )
+    if is_chief(strategy):
+        write_description(folder, config, joint_info, affine_weights, bone_lengths_mm)
+        _log_to_files(run_folder(config), config)
+    return run_steps(
+        trainer, batches, num_steps, keeper,
+        validate=lambda: validation_metrics(model, datasets.labeled3d, config),
+        draw=ValidationPictures(model, datasets.labeled3d, config).draw,
+    )
+
+
+def build_trainer(config: Config, model: CropModel, names2d: Sequence[str] = ()) -> Trainer:
+    """Builds the trainer of a model: its loss and its optimizer with all variables.
+
+    Args:
+        config: the settings; `training_steps` must be given.
+        model: the crop model.
+        names2d: names of the 2D dataset's joints; none without 2D data.
+    """
+    pose_loss = build_loss(config, model.variant, model.joint_info.names, names2d)
+    in_backbone = {variable.ref() for variable in model.backbone.trainable_variables}
+    head_variables = [v for v in model.trainable_variables if v.ref() not in in_backbone]
+    optimizer = build_optimizer(
+        config.optimization, model.backbone.trainable_variables, head_variables
+    )
+    return Trainer(model, pose_loss, optimizer, config)
+
+
+def _state(trainer: Trainer) -> dict[str, Any]:
+    """Returns what belongs into a checkpoint, by name."""
+    state = {
+        "model": trainer.crop_model, "optimizer": trainer.optimizer, "step": trainer.step
+    }
+    # A static loss scale has no state; its checkpoints do not depend on there being one.
+    return {**state, "loss_scale": trainer.loss_scale} if trainer.loss_scale.variables else state
+
+
+def _set_up_tensorflow(seed: int) -> None:
+    tf.keras.utils.set_random_seed(seed)
+    # Layers with random numbers get generators whose state the trainer sets in every step.
+    tf.keras.backend.experimental.enable_tf_random_generator()
+    # Deviation: TensorFlow's default, and so the release, computes float32 products on GPUs with
+    # 10 bits of mantissa (TensorFloat-32). Coordinates in millimetres need more.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def _num_steps(config: Config) -> int:
+    num_steps = config.optimization.training_steps
+    if num_steps is None:
+        raise UserError("Training needs --training_steps, the number of steps of the whole run.")
+    if config.optimization.finetune_in_inference_mode > num_steps:
+        raise UserError(
+            "--finetune_in_inference_mode must be between 0 and --training_steps="
+            f"{num_steps}, not {config.optimization.finetune_in_inference_mode}."
+        )
+    return num_steps
+
+
+def _open_datasets(config: Config) -> _Datasets:
+    labeled3d = open_dataset(config.data.dataset3d)
+    labeled2d = open_dataset(config.data.dataset2d) if config.data.dataset2d else None
+    if config.data.model_joints and (
+        open_dataset(config.data.model_joints).joint_info != labeled3d.joint_info
+    ):
+        raise UserError(
+            f"The model's joints (--model_joints={config.data.model_joints}) must be those of the "
+            f"3D training data (--dataset3d={config.data.dataset3d}). Convert the dataset first."
+        )
+    periods = (config.optimization.validate_period, config.run.picture_period)
+    if any(periods) and not len(labeled3d.phase(config.data.validate_on)):
+        raise UserError(
+            f"Dataset '{config.data.dataset3d}' has no examples in its "
+            f"'{config.data.validate_on}' split. Choose another --validate_on, or leave out "
+            "--validate_period and --picture_period."
+        )
+    return _Datasets(labeled3d, labeled2d)
+
+
+def _check_division(config: Config, datasets: _Datasets, num_replicas: int) -> None:
+    """Checks that batches can be divided among devices, parts and ghost batches."""
+    num_parts = config.optimization.grad_accum_steps
+    sizes = {"batch_size": batch_size_of(datasets.labeled3d, config.data.batch_size)}
+    if datasets.labeled2d is not None:
+        sizes["batch_size_2d"] = batch_size_of(datasets.labeled2d, config.data.batch_size_2d)
+    for name, size in sizes.items():
+        multiple = num_parts * num_replicas
+        if size % multiple:
+            on_devices = f" on {num_replicas} devices" if num_replicas > 1 else ""
+            raise UserError(
+                f"--grad_accum_steps={num_parts}{on_devices} does not divide --{name}={size}; a "
+                f"batch is worked through in equal parts. Choose a multiple of {multiple}, such "
+                f"as --{name}={-(-size // multiple) * multiple}."
+            )
+    part_size = sum(sizes.values()) // (num_parts * num_replicas)
+    ghost_sizes = parse_ghost_batch_sizes(config.model.ghost_bn)
+    if ghost_sizes and sum(ghost_sizes) != part_size:
+        raise UserError(
+            f"--ghost_bn={config.model.ghost_bn} sums up to {sum(ghost_sizes)}, but a device "
+            f"works on {part_size} examples (3D and 2D ones together) at a time."
+        )
+
+
+def _checkpoint_to_resume(config: Config, folder: pathlib.Path) -> Optional[pathlib.Path]:
+    if config.run.load_path:
+        return find_checkpoint(config.run.load_path, folder)
+    return latest_checkpoint(folder)
+
+
+def _initialize(
+    trainer: Trainer, keeper: CheckpointKeeper, resumed: Optional[pathlib.Path]
+) -> None:
+    """Sets all weights and the step: resumed, or initial."""
+    config = trainer.config
+    if resumed is not None:
+        keeper.restore(resumed)
+        trainer.set_step(checkpoint_number(resumed))
+        _logger.info("Resuming from %s", resumed)
+    elif config.run.init_path:
+        restore_model(trainer.crop_model, find_checkpoint(config.run.init_path, keeper.folder))
+    elif config.model.load_backbone_from:
+        start_from_trained_model(
+            trainer.crop_model, experiment_path(config.model.load_backbone_from)
+        )
+    if resumed is None:
+        trainer.optimizer.start_averages(trainer.crop_model.trainable_variables)
+
+
+def _log_to_files(folder: pathlib.Path, config: Config) -> None:
+    """Adds a log file to the run's folder and opens it with who runs what where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / "log.txt")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    package_logger = logging.getLogger("metrabs")
+    for old in [h for h in package_logger.handlers if isinstance(h, logging.FileHandler)]:
+        package_logger.removeHandler(old)
+        old.close()
+    package_logger.addHandler(handler)
+    job = os.environ.get("SLURM_JOB_ID")
+    _logger.debug(
+        "host %s, process %d%s, command: %s", platform.node(), os.getpid(),
+        f", Slurm job {job}" if job else "", " ".join(sys.argv),
+    )
+    _logger.debug("settings: %s", config.to_json())
