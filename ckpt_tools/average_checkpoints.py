@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from metrabs.cli import required, run_command
+from metrabs.command import required, run_command
 
 
 def define_flags(values: flags.FlagValues) -> None:

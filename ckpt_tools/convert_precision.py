@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from metrabs.cli import no_words, required, run_command
+from metrabs.command import reject_positional_args, required, run_command
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -29,7 +29,7 @@ def convert(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
     from metrabs.checkpoint_tools.precision import convert_precision
 
-    no_words(words)
+    reject_positional_args(words)
     checkpoint, output = required(values, "checkpoint", "output")
     result = convert_precision(checkpoint, values.dtype, output)
     print(f"{result.old_dtype} -> {result.new_dtype}: {result.checkpoint}")

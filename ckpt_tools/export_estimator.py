@@ -24,7 +24,7 @@ import tensorflow as tf
 from absl import flags
 
 from metrabs.acae.weights_file import load_affine_weights
-from metrabs.cli import no_words, required, run_command
+from metrabs.command import reject_positional_args, required, run_command
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.estimator.detectors.registry import CHOICES, DEFAULT_DETECTOR, build_detector
@@ -65,7 +65,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def export(values: flags.FlagValues, words: Sequence[str] = ()) -> None:
     """Runs the command with parsed flags."""
-    no_words(words)
+    reject_positional_args(words)
     model_path, output_path = required(values, "model", "output")
     crop_model = _load_crop_model(model_path)
     output = pathlib.Path(output_path)

@@ -17,7 +17,7 @@ from typing import Any
 
 from absl import flags
 
-from metrabs.cli import no_words, required, run_command
+from metrabs.command import reject_positional_args, required, run_command
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -33,7 +33,7 @@ def export_model(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
     from metrabs.checkpoint_tools.onnx_export import export_onnx
 
-    no_words(words)
+    reject_positional_args(words)
     model, output = required(values, "model", "output")
     difference = export_onnx(_load(model), output, values.tolerance_mm)
     print(f"Wrote {output}. Largest difference between joints: {difference:.4f} mm")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from metrabs.cli import no_words, required, run_command
+from metrabs.command import reject_positional_args, required, run_command
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -29,7 +29,7 @@ def export_model(values: flags.FlagValues, words: Sequence[str]) -> None:
     from ckpt_tools.common.original_model import save_in_released_layout
     from metrabs.training.model_loading import load_crop_model
 
-    no_words(words)
+    reject_positional_args(words)
     checkpoint, output = required(values, "checkpoint", "output")
     save_in_released_layout(load_crop_model(locate_checkpoint(checkpoint)), output)
     print(f"Wrote {output}.")

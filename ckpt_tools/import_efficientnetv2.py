@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from metrabs.cli import no_words, required, run_command
+from metrabs.command import reject_positional_args, required, run_command
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -34,7 +34,7 @@ def import_weights(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
     from metrabs.checkpoint_tools.official_efficientnetv2 import import_efficientnetv2
 
-    no_words(words)
+    reject_positional_args(words)
     source, backbone, output = required(values, "source", "backbone", "output")
     count = import_efficientnetv2(source, backbone, output, values.use_averages)
     print(f"Wrote {count} variables to {output}.")

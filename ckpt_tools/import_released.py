@@ -19,7 +19,7 @@ from typing import Any
 
 from absl import flags
 
-from metrabs.cli import no_words, required, run_command
+from metrabs.command import reject_positional_args, required, run_command
 
 _SETTINGS = ("backbone", "centered_stride", "box_size_mm", "mix_3d_inside_fov",
              "weak_perspective", "reconstruction_scale", "dtype")  # fmt: skip
@@ -51,7 +51,7 @@ def import_model(values: flags.FlagValues, words: Sequence[str]) -> None:
     from ckpt_tools.common.original_model import read_released_crop_model
     from metrabs.hub import resolve
 
-    no_words(words)
+    reject_positional_args(words)
     name, output = required(values, "model", "output")
     check_empty(output)
     path = resolve(name)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from metrabs.cli import run_command
+from metrabs.command import run_command
 
 
 def define_flags(values: flags.FlagValues) -> None:

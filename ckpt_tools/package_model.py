@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from metrabs.cli import no_words, required, run_command
+from metrabs.command import reject_positional_args, required, run_command
 
 _SUFFIX = ".tar.gz"
 
@@ -35,7 +35,7 @@ def package(values: flags.FlagValues, words: Sequence[str]) -> None:
     from metrabs.errors import UserError
     from metrabs.files import sha256_of_file
 
-    no_words(words)
+    reject_positional_args(words)
     (name,) = required(values, "model")
     folder = pathlib.Path(name).resolve()
     if not (folder / "saved_model.pb").is_file():

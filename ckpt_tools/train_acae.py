@@ -21,7 +21,7 @@ from metrabs.acae.config import AcaeConfig
 from metrabs.acae.sparsify import zero_small_weights
 from metrabs.acae.training import AcaeProgress, train_acae
 from metrabs.acae.weights_file import save_affine_weights
-from metrabs.cli import no_words, run_command
+from metrabs.command import reject_positional_args, run_command
 from metrabs.errors import UserError
 from metrabs.training.prediction_files import read_predictions
 
@@ -61,7 +61,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def train(values: flags.FlagValues, words: Sequence[str] = ()) -> None:
     """Runs the command with parsed flags."""
-    no_words(words)
+    reject_positional_args(words)
     if not values.pred_path or not values.output_path:
         raise UserError("Give --pred_path (at least one) and --output_path.")
     # Ten bits of mantissa are too few for coordinates; GPUs would use them by default.

@@ -16,7 +16,7 @@ from absl import flags
 
 from data_preparation.common.command import define_flags, list_datasets, run_converter
 from data_preparation.registry import converters, load_converter
-from metrabs.cli import no_words, run_command
+from metrabs.command import reject_positional_args, run_command
 from metrabs.errors import UserError
 
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
 
     def run(values: flags.FlagValues, words: Sequence[str]) -> None:
         """Prepares the named dataset, or lists what there is."""
-        no_words(words)
+        reject_positional_args(words)
         if values.list:
             print(list_datasets(converters(), values))
         elif names:

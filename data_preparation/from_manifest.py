@@ -26,7 +26,7 @@ from data_preparation.common.crop_images import (
     write_jpeg,
 )
 from data_preparation.manifest import open_manifest
-from metrabs.cli import no_words, run_command
+from metrabs.command import reject_positional_args, run_command
 from metrabs.data.datasets import cache_dir, data_root, resolve_image_path
 from metrabs.data.examples import Pose3DExample
 from metrabs.data.storage.cache import CacheWriter
@@ -83,7 +83,7 @@ def build(values: flags.FlagValues) -> pathlib.Path:
 
 def read_manifest(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
-    no_words(words)
+    reject_positional_args(words)
     build(values)
 
 

@@ -23,9 +23,8 @@ import PIL.Image
 import tqdm
 from absl import flags
 
-from data_preparation.common.command import data_root_of, define_data_root
 from data_preparation.common.detections import PeopleFinder, loaded_finder
-from metrabs.cli import no_words, run_command
+from metrabs.command import data_root_of, define_data_root, reject_positional_args, run_command
 from metrabs.data.augmentation.sources import BACKGROUNDS_FOLDER, BACKGROUNDS_LIST
 from metrabs.data.storage.images import read_image
 from metrabs.errors import UserError
@@ -161,7 +160,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
-    no_words(words)
+    reject_positional_args(words)
     data_root = data_root_of(values)
     usual = tuple(str(data_root / "inria_holidays" / name) for name in _DETECTION_FILES)
     finder = loaded_finder(values.detections, usual, values.detector)

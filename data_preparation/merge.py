@@ -27,7 +27,7 @@ from data_preparation.merging.plausibility import PlausibilityFilter
 from data_preparation.merging.subset import write_subset
 from data_preparation.registry import converters
 from data_preparation.statistics import report_statistics
-from metrabs.cli import no_words, run_command
+from metrabs.command import reject_positional_args, run_command
 from metrabs.data.datasets import cache_dir, open_dataset
 from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import open_cache
@@ -118,7 +118,7 @@ def _reported(path: pathlib.Path) -> pathlib.Path:
 
 def merge_members(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
-    no_words(words)
+    reject_positional_args(words)
     build(values)
 
 

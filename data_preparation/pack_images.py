@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from absl import flags
 from tqdm import tqdm
 
-from metrabs.cli import run_command
+from metrabs.command import run_command
 from metrabs.data.storage.image_archive import SUFFIX, pack_folder
 from metrabs.errors import UserError
 

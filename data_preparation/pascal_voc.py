@@ -19,8 +19,7 @@ import PIL.Image
 import tqdm
 from absl import flags
 
-from data_preparation.common.command import data_root_of, define_data_root
-from metrabs.cli import no_words, run_command
+from metrabs.command import data_root_of, define_data_root, reject_positional_args, run_command
 from metrabs.data.augmentation.occluder_table import write_occluders
 from metrabs.data.augmentation.occlusion import resized, soften_mask
 from metrabs.data.augmentation.pools import Occluder
@@ -143,7 +142,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
-    no_words(words)
+    reject_positional_args(words)
     data_root = data_root_of(values)
     print(f"{convert(data_root)} occluders in {data_root / OCCLUDERS_FOLDER}")
 

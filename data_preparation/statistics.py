@@ -20,7 +20,7 @@ from data_preparation.merging.statistics import (
     statistics_csv,
     statistics_table,
 )
-from metrabs.cli import run_command
+from metrabs.command import run_command
 from metrabs.data.datasets import open_dataset
 from metrabs.data.examples import PHASES, PoseDataset
 from metrabs.errors import UserError

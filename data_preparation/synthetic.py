@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from metrabs.cli import no_words, run_command
+from metrabs.command import reject_positional_args, run_command
 from metrabs.errors import UserError
 from metrabs.synthetic.pile import build_pile
 
@@ -39,7 +39,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def build(values: flags.FlagValues, words: Sequence[str] = ()) -> None:
     """Runs the command with parsed flags."""
-    no_words(words)
+    reject_positional_args(words)
     if not values.data_root:
         raise UserError("Give --data_root=FOLDER or set DATA_ROOT.")
     paths = build_pile(

@@ -1,7 +1,5 @@
-"""Command lines: what all commands share, and that of `main.py`.
-
-A command has flags and does its work in one function (`run_command`). The flags of `main.py` come
-from the settings, its tasks are train, predict and export.
+"""The command line of `main.py`: its flags come from the settings, its tasks are train, predict
+and export.
 
 Every setting of `metrabs.config` is a flag. `--some-flag` and `--some_flag` mean the same, a bool
 is `--x`, `--nox` or `--no-x`. `--flagfile=FILE` reads flags from a file, `--file=FILE` reads them
@@ -21,33 +19,30 @@ import dataclasses
 import logging
 import os
 import pathlib
-import signal
 import sys
 from collections.abc import Sequence
-from typing import Any, Callable, Optional
+from typing import Any
 
 from absl import flags
 
+from metrabs.command import (
+    EXIT_OUT_OF_MEMORY,
+    EXIT_SIGNAL_BASE,
+    EXIT_WORKER_LOST,
+    asks_for_help,
+    default_data_root,
+    exit_code_of,
+    fail,
+    normalized_flag,
+)
 from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, UserError, WorkerLostError
 from metrabs.original_flags import RELEASED_FLAGS, check_released_flags
-from metrabs.settings import bounds_text, value_type
+from metrabs.settings import define_flag, setting
 
-EXIT_WRONG_INPUT = 1
-EXIT_WRONG_FLAGS = 2
-EXIT_OUT_OF_MEMORY = 42
-EXIT_WORKER_LOST = 75
-EXIT_SIGNAL_BASE = 128
-EXIT_INTERRUPTED = EXIT_SIGNAL_BASE + signal.SIGINT
-
-DefineFlags = Callable[[flags.FlagValues], None]
-Action = Callable[[flags.FlagValues, Sequence[str]], Optional[int]]
-
-_DEFAULT_DATA_ROOT = "metrabs_data"  # in the working folder
 _ALIASES = {"dataset": "dataset3d"}
 # Names in which hyphens count as underscores, as long as they are not paths.
 _DATASET_NAMES = ("dataset3d", "dataset2d", "model_joints", "output_joints", "bone_length_dataset")
-_logger = logging.getLogger(__name__)
 _USAGE = """Trains, predicts with and exports crop models. Examples:
   python main.py --train --dataset=huge8 --dataset2d=huge2d_common --training_steps=400000 \\
       --logdir=separate
@@ -56,64 +51,6 @@ _USAGE = """Trains, predicts with and exports crop models. Examples:
 Predicting and exporting take the settings of the checkpoint for whatever is not given.
 Paths are relative to $DATA_ROOT/experiments; without DATA_ROOT, all data are in metrabs_data in
 the working folder. --flagfile=FILE reads flags from a file."""
-
-
-def run_command(
-    usage: Optional[str], define_flags: DefineFlags, action: Action,
-    arguments: Optional[Sequence[str]] = None,
-    interrupted: str = "Interrupted; nothing was written.",
-) -> int:
-    """Runs a command other than `main.py`.
-
-    Args:
-        usage: the text of --help above the list of flags.
-        define_flags: declares the flags.
-        action: does the work, given the flags and the words that are no flags; may return an
-            exit code.
-        arguments: what follows the program's name; default: those of this process.
-        interrupted: the message after Ctrl-C.
-
-    Returns:
-        The exit code: 0 success, 1 wrong input, 2 wrong flags, 130 Ctrl-C.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is talkative
-    given = sys.argv[1:] if arguments is None else arguments
-    values = flags.FlagValues()
-
-    def _work() -> Optional[int]:
-        define_flags(values)
-        if _asks_for_help(given):
-            print(f"{usage}\n{values.get_help()}")
-            return 0
-        words = values(["command", *map(_with_underscored_name, given)])[1:]
-        return action(values, words)
-
-    try:
-        return _exit_code_of(_work)
-    except KeyboardInterrupt:
-        return _fail(interrupted, EXIT_INTERRUPTED)
-
-
-def no_words(words: Sequence[str]) -> None:
-    """Refuses words that are no flags.
-
-    Raises:
-        UserError: there are some.
-    """
-    if words:
-        raise UserError(f"'{words[0]}' is not a flag; flags look like --output=folder.")
-
-
-def required(values: flags.FlagValues, *names: str) -> list[str]:
-    """Returns the values of flags that must be given.
-
-    Raises:
-        UserError: one is missing.
-    """
-    given = [values[name].value for name in names]
-    if not all(given):
-        raise UserError(f"Give {' and '.join('--' + name for name in names)}; see --help.")
-    return [str(value) for value in given]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -125,16 +62,16 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit code, see the top of this module.
     """
-    if _asks_for_help(arguments):
+    if asks_for_help(arguments):
         print(help_text())
         return 0
 
-    def _work() -> int:
+    def work() -> int:
         values = parse_flags(arguments)
         _set_up_logging(values.loglevel)
         return _run_tasks(values)
 
-    return _exit_code_of(_work)
+    return exit_code_of(work)
 
 
 def parse_flags(arguments: Sequence[str]) -> flags.FlagValues:
@@ -150,7 +87,7 @@ def parse_flags(arguments: Sequence[str]) -> flags.FlagValues:
         arguments = values.read_flags_from_files(program + _expand_files(arguments))[1:]
     except (OSError, flags.CantOpenFlagFileError) as error:
         raise UserError(f"Cannot read a file of flags: {error}") from error
-    rest = values(program + [_normalize(argument) for argument in arguments])[1:]
+    rest = values(program + [normalized_flag(argument, _ALIASES) for argument in arguments])[1:]
     if rest:
         raise UserError(f"'{rest[0]}' is not a flag; flags look like --training_steps=1000.")
     return values
@@ -188,7 +125,7 @@ def _run_tasks(values: flags.FlagValues) -> int:
 
     if settings.get("dataset3d") in BUILTIN_3D:
         settings.setdefault("dataset2d", BUILTIN_2D)
-    _choose_data_root()
+    os.environ["DATA_ROOT"] = str(default_data_root())
     offer_builtin_datasets(settings.get("workers"))
     # TensorFlow takes seconds to load; wrong flags are reported without it.
     import tensorflow as tf
@@ -203,22 +140,15 @@ def _run_tasks(values: flags.FlagValues) -> int:
         if values.export_file:
             _export(settings, values.export_file)
     except WorkerLostError as error:
-        return _fail(str(error), EXIT_WORKER_LOST)
+        return fail(str(error), EXIT_WORKER_LOST)
     except Interrupted as error:
-        return _fail(str(error), EXIT_SIGNAL_BASE + error.signal_number)
+        return fail(str(error), EXIT_SIGNAL_BASE + error.signal_number)
     except (tf.errors.ResourceExhaustedError, MemoryError):
-        return _fail(
+        return fail(
             "Out of memory. The last checkpoint is intact. Start the command again to resume, or "
             "use a smaller --batch_size.", EXIT_OUT_OF_MEMORY,
         )
     return 0
-
-
-def _choose_data_root() -> None:
-    """Sets DATA_ROOT where the user has not, so that a newcomer need not know of it."""
-    if not os.environ.get("DATA_ROOT"):
-        os.environ["DATA_ROOT"] = os.path.abspath(_DEFAULT_DATA_ROOT)
-        _logger.info("DATA_ROOT is not set: data and runs are in '%s'.", os.environ["DATA_ROOT"])
 
 
 def _train(settings: dict[str, Any]) -> None:
@@ -252,54 +182,20 @@ def _with_settings_of_checkpoint(settings: dict[str, Any]) -> Config:
 
 def _define_flags() -> flags.FlagValues:
     values = flags.FlagValues()
-    _define(values, "tasks", bool, "train", False, "train a model, or continue to")
-    _define(values, "tasks", bool, "predict", False, "predict poses with a trained model")
-    _define(values, "tasks", str, "export_file", None,
-            "write the trained model as a SavedModel into this folder, relative to its checkpoint")
+    flags.DEFINE_bool("train", False, "train a model, or continue to", values, "tasks")
+    flags.DEFINE_bool("predict", False, "predict poses with a trained model", values, "tasks")
+    flags.DEFINE_string(
+        "export_file", None, "write the trained model as a SavedModel into this folder, relative "
+        "to its checkpoint", values, "tasks",
+    )
     for group, field, kind in all_settings():
-        choices = field.metadata["choices"] or ()
-        details = "; ".join(filter(
-            None, [field.metadata["unit"], " | ".join(choices), bounds_text(field)]
-        ))
-        text = field.metadata["help"] + (f" [{details}]" if details else "")
-        _define(values, group, value_type(kind), field.name, field.default, text)
+        define_flag(values, field, kind, field.default, group)
     for released in RELEASED_FLAGS:
-        text = f"flag of the release without effect: {released.reason}"
-        _define(values, "released", released.kind, released.name, released.default, text)
+        text = f"flag of the original implementation without effect: {released.reason}"
+        field = setting(released.default, text)
+        field.name = released.name
+        define_flag(values, field, released.kind, released.default, "original")
     return values
-
-
-def _define(
-    values: flags.FlagValues, group: str, kind: type, name: str, default: Any, text: str
-) -> None:
-    if kind is bool:
-        flag: flags.Flag = flags.BooleanFlag(name, default, text)
-    else:
-        parser = {int: flags.IntegerParser, float: flags.FloatParser, str: flags.ArgumentParser}
-        flag = flags.Flag(parser[kind](), flags.ArgumentSerializer(), name, default, text)
-    flags.DEFINE_flag(flag, values, module_name=group)
-
-
-def _asks_for_help(arguments: Sequence[str]) -> bool:
-    return any(argument in ("-h", "--help", "-help") for argument in arguments)
-
-
-def _with_underscored_name(argument: str) -> str:
-    """Turns '--some-flag=a-b' into '--some_flag=a-b'."""
-    if not argument.startswith("--"):
-        return argument
-    name, equals, value = argument[2:].partition("=")
-    return f"--{name.replace('-', '_')}{equals}{value}"
-
-
-def _normalize(argument: str) -> str:
-    """Turns '--some-flag=a-b' into '--some_flag=a-b', '--no-x' into '--nox', resolves aliases."""
-    if not argument.startswith("--"):
-        return argument
-    name, equals, value = _with_underscored_name(argument)[2:].partition("=")
-    if name.startswith("no_"):
-        name = f"no{name[len('no_'):]}"
-    return f"--{_ALIASES.get(name, name)}{equals}{value}"
 
 
 def _expand_files(arguments: Sequence[str]) -> list[str]:
@@ -344,18 +240,3 @@ def _set_up_logging(level: str) -> None:
     package_logger.setLevel(logging.DEBUG)
     for handler in logging.getLogger().handlers:
         handler.setLevel(getattr(logging, level.upper(), logging.INFO))
-
-
-def _exit_code_of(work: Callable[[], Optional[int]]) -> int:
-    """Does the work; mistakes of the user are told in one line."""
-    try:
-        return work() or 0
-    except flags.Error as error:
-        return _fail(str(error), EXIT_WRONG_FLAGS)
-    except UserError as error:
-        return _fail(str(error), EXIT_WRONG_INPUT)
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return code

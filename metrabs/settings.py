@@ -1,14 +1,22 @@
-"""What a setting is: a dataclass field with a help text, a type and admitted values."""
+"""Settings: dataclass fields with a help text, a type and admitted values, and flags made of them.
+
+Every command declares its settings as a dataclass whose fields are made by `setting`. The only
+function that declares flags is `define_flags`, the only one that reads them is `from_flags`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import typing
-from collections.abc import Sequence
-from typing import Any, Optional
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Optional, TypeVar
+
+from absl import flags
 
 from metrabs.errors import UserError
+
+_Settings = TypeVar("_Settings")
 
 
 def setting(
@@ -19,8 +27,13 @@ def setting(
     at_least: Optional[float] = None,
     at_most: Optional[float] = None,
     above: Optional[float] = None,
+    repeated: bool = False,
+    selects: bool = False,
 ) -> Any:
     """Declares a field of a settings dataclass.
+
+    The field's annotation gives the type: bool, int, float, str, an Optional of these, or a tuple
+    of any number of them.
 
     Args:
         default: the default value.
@@ -29,21 +42,136 @@ def setting(
         choices: the admitted values, where there are only a few.
         at_least, at_most: the smallest and the largest admitted number.
         above: a number that all admitted ones exceed.
+        repeated: whether a tuple of strings is given as one flag per item, since items may
+            contain commas, instead of as a comma-separated list.
+        selects: of a dataset converter: whether the setting only chooses which sequences are
+            converted, so that finished sequences stay valid when it changes.
     """
     limits = {"at least": at_least, "at most": at_most, "above": above}
-    metadata = {"help": help, "unit": unit, "choices": choices, "limits": limits}
+    metadata = {"help": help, "unit": unit, "choices": choices, "limits": limits,
+                "repeated": repeated, "selects": selects}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def is_optional(kind: Any) -> bool:
-    """Tells whether a resolved type admits None."""
+    """Returns whether a resolved type admits None."""
     return type(None) in typing.get_args(kind)
 
 
 def value_type(kind: Any) -> type:
-    """Returns str, int, float or bool for a resolved type, looking through Optional."""
-    inner = [arg for arg in typing.get_args(kind) if arg is not type(None)]
-    return inner[0] if inner else kind
+    """Returns str, int, float or bool for a resolved type, looking through Optional and tuple."""
+    inner = [arg for arg in typing.get_args(kind) if arg not in (type(None), ...)]
+    return value_type(inner[0]) if inner else kind
+
+
+def is_tuple(kind: Any) -> bool:
+    """Returns whether a resolved type is a tuple, or an Optional of one."""
+    return typing.get_origin(kind) is tuple or any(map(is_tuple, typing.get_args(kind)))
+
+
+def fields_with_types(settings_class: type) -> list[tuple[dataclasses.Field[Any], Any]]:
+    """Returns the fields of a settings dataclass that are settings, with their resolved types."""
+    types = typing.get_type_hints(settings_class)
+    return [
+        (field, types[field.name]) for field in dataclasses.fields(settings_class)
+        if "help" in field.metadata
+    ]
+
+
+def help_text(field: dataclasses.Field[Any]) -> str:
+    """Returns the help text of a setting with its unit, choices and limits."""
+    choices = " | ".join(field.metadata["choices"] or ())
+    details = "; ".join(filter(None, [field.metadata["unit"], choices, bounds_text(field)]))
+    return field.metadata["help"] + (f" [{details}]" if details else "")
+
+
+def define_flags(
+    values: flags.FlagValues,
+    settings_class: type,
+    group: str = "",
+    defaults: Optional[Mapping[str, Any]] = None,
+    leave_out: Iterable[str] = (),
+) -> None:
+    """Declares a flag for every setting of a dataclass.
+
+    Args:
+        values: where to declare them.
+        settings_class: a dataclass whose fields are declared by `setting`.
+        group: heading in the help; default: the name of the class.
+        defaults: other defaults than those of the class, by name.
+        leave_out: names of settings that do not become flags.
+    """
+    left_out = set(leave_out)
+    for field, kind in fields_with_types(settings_class):
+        if field.name not in left_out:
+            default = (defaults or {}).get(field.name, field.default)
+            define_flag(values, field, kind, default, group or settings_class.__name__)
+
+
+def define_flag(
+    values: flags.FlagValues, field: dataclasses.Field[Any], kind: Any, default: Any, group: str
+) -> None:
+    """Declares the flag of one setting; see `define_flags`."""
+    text, module = help_text(field), {"module_name": group}
+    if field.metadata["repeated"]:
+        flags.DEFINE_multi_string(field.name, list(default or ()), text, values, **module)
+    elif is_tuple(kind):
+        listed = None if default is None else ",".join(map(str, default))
+        flags.DEFINE_list(field.name, listed, text, values, **module)
+    elif value_type(kind) is bool:
+        flags.DEFINE_bool(field.name, default, text, values, **module)
+    else:
+        parsers = {int: flags.IntegerParser, float: flags.FloatParser, str: flags.ArgumentParser}
+        parser = parsers[value_type(kind)]()
+        flags.DEFINE(parser, field.name, default, text, values, **module)
+
+
+def from_flags(
+    values: flags.FlagValues, settings_class: type[_Settings], **others: Any
+) -> _Settings:
+    """Makes a settings dataclass of parsed flags.
+
+    Args:
+        values: parsed flags, declared by `define_flags`.
+        settings_class: the dataclass.
+        others: values of fields that are not flags, or that replace those of flags.
+
+    Raises:
+        UserError: a value is not admitted.
+    """
+    given = {
+        field.name: _from_flag(field, kind, values[field.name].value)
+        for field, kind in fields_with_types(settings_class)
+        if field.name in values and field.name not in others
+    }
+    settings = settings_class(**given, **others)
+    check_settings(settings)
+    return settings
+
+
+def check_settings(settings: Any) -> None:
+    """Checks the values of a settings dataclass against their types, choices and limits.
+
+    Raises:
+        UserError: a value is not admitted.
+    """
+    for field, kind in fields_with_types(type(settings)):
+        value = getattr(settings, field.name)
+        for item in (value or ()) if is_tuple(kind) else [value]:
+            checked_value(field, kind, item)
+
+
+def _from_flag(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
+    if not is_tuple(kind) or value is None:
+        return value
+    item_type = value_type(kind)
+    try:
+        return tuple(item_type(item) for item in value)
+    except ValueError as error:
+        raise UserError(
+            f"--{field.name} takes {item_type.__name__}s separated by commas, got "
+            f"'{','.join(value)}'."
+        ) from error
 
 
 def checked_value(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:

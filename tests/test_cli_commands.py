@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from absl import flags
 
-from metrabs.cli import no_words, required, run_command
+from metrabs.command import reject_positional_args, required, run_command
 from metrabs.errors import UserError
 
 
@@ -64,7 +64,7 @@ def test_bugs_are_not_hidden():
 
 def test_needed_flags_and_needless_words_are_named(capsys):
     def action(values, words):
-        no_words(words)
+        reject_positional_args(words)
         required(values, "some_name")
 
     assert run(action) == 1

@@ -13,6 +13,7 @@ from absl import flags
 from data_preparation.common.converter import Converter, missing_downloads
 from data_preparation.common.run import Report, prepare
 from data_preparation.common.workbench import Setup
+from metrabs.command import data_root_of, define_data_root
 from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
 
@@ -134,20 +135,3 @@ def _typed(value: Any, name: str, default: Any) -> Any:
         raise UserError(
             f"--{name} takes {item_type.__name__}s separated by commas, got '{','.join(value)}'."
         ) from error
-
-
-def define_data_root(values: flags.FlagValues) -> None:
-    """Declares the flag `--data_root`."""
-    flags.DEFINE_string("data_root", os.environ.get("DATA_ROOT"),
-                        "folder of all data; default: $DATA_ROOT", flag_values=values)
-
-
-def data_root_of(values: flags.FlagValues) -> pathlib.Path:
-    """Returns the data root that the flags name.
-
-    Raises:
-        UserError: there is none.
-    """
-    if not values.data_root:
-        raise UserError("Give --data_root=FOLDER or set DATA_ROOT.")
-    return pathlib.Path(values.data_root).absolute()

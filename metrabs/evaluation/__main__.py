@@ -20,8 +20,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from data_preparation.benchmarks import BENCHMARKS, load_benchmark
-from data_preparation.common.command import data_root_of, define_data_root
-from metrabs.cli import no_words, run_command
+from metrabs.command import data_root_of, define_data_root, reject_positional_args, run_command
 from metrabs.errors import UserError
 from metrabs.evaluation.benchmarks.base import Benchmark, PredictionOptions
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark
@@ -48,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
 
     def run(values: flags.FlagValues, words: Sequence[str]) -> None:
         """Does the named task."""
-        no_words(words)
+        reject_positional_args(words)
         if not name:
             raise UserError(f"Name a benchmark ({', '.join(BENCHMARKS)}) or {_TABLE}.")
         print(_table(values) if name == _TABLE else _evaluate(values, load_benchmark(name)))

@@ -23,7 +23,7 @@ from typing import Any, Optional
 import cv2
 from absl import flags
 
-from metrabs.cli import run_command
+from metrabs.command import run_command
 
 EXIT_INCOMPLETE = 3
 # Flags that do not change what an output holds.

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import metrabs
 from ckpt_tools import package_model
-from metrabs.cli import run_command
+from metrabs.command import run_command
 
 
 def run(*arguments):

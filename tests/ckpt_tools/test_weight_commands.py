@@ -16,7 +16,7 @@ from ckpt_tools import (
     import_released,
     inspect_model,
 )
-from metrabs.cli import run_command
+from metrabs.command import run_command
 from metrabs.training.export import save_crop_model
 from metrabs.training.model_loading import load_crop_model
 from tests.checkpoint_tools import official_layout as layout

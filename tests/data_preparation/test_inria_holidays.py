@@ -5,7 +5,7 @@ import pytest
 
 from data_preparation import inria_holidays
 from data_preparation.common.detections import NoFinder
-from metrabs.cli import run_command
+from metrabs.command import run_command
 from metrabs.data.augmentation.sources import default_pools
 from metrabs.data.storage.images import read_image
 from metrabs.errors import UserError

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from data_preparation import pascal_voc
-from metrabs.cli import run_command
+from metrabs.command import run_command
 from metrabs.data.augmentation.occluder_table import OccluderTable
 from metrabs.data.augmentation.sources import default_pools
 from metrabs.errors import UserError

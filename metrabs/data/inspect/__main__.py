@@ -18,7 +18,7 @@ import numpy as np
 from absl import flags
 
 from data_preparation.merging.statistics import dataset_statistics, statistics_table
-from metrabs.cli import run_command
+from metrabs.command import run_command
 from metrabs.config import LoadingConfig
 from metrabs.data.datasets import cache_path, open_dataset
 from metrabs.data.examples import PHASES, Example, Pose3DExample, PoseDataset, dataset_codes

@@ -1,0 +1,162 @@
+"""What all commands share: parsing flags, reporting errors, exit codes, the data root.
+
+A command declares its flags (`metrabs.settings.define_flags`) and does its work in one function;
+`run_command` does the rest. `--some-flag` and `--some_flag` mean the same.
+
+Exit codes: 0 success, 1 wrong input, 2 wrong flags, 130 Ctrl-C; see docs/reference/exit-codes.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pathlib
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Callable, Optional
+
+from absl import flags
+
+from metrabs.errors import UserError
+
+EXIT_WRONG_INPUT = 1
+EXIT_WRONG_FLAGS = 2
+EXIT_OUT_OF_MEMORY = 42
+EXIT_WORKER_LOST = 75
+EXIT_SIGNAL_BASE = 128
+EXIT_INTERRUPTED = EXIT_SIGNAL_BASE + signal.SIGINT
+
+DefineFlags = Callable[[flags.FlagValues], None]
+Action = Callable[[flags.FlagValues, Sequence[str]], Optional[int]]
+
+_DEFAULT_DATA_ROOT = "metrabs_data"  # in the working folder
+_logger = logging.getLogger(__name__)
+
+
+def run_command(
+    usage: Optional[str],
+    define_flags: DefineFlags,
+    action: Action,
+    arguments: Optional[Sequence[str]] = None,
+    interrupted: str = "Interrupted; nothing was written.",
+    aliases: Optional[Mapping[str, str]] = None,
+) -> int:
+    """Runs a command.
+
+    Args:
+        usage: text of --help above the list of flags.
+        define_flags: declares the flags.
+        action: does the work, given the flags and the positional arguments; may return an exit
+            code.
+        arguments: command line without the program's name; default: that of this process.
+        interrupted: message after Ctrl-C.
+        aliases: earlier spelling of a flag -> its name.
+
+    Returns:
+        The exit code: 0 success, 1 wrong input, 2 wrong flags, 130 Ctrl-C.
+    """
+    quiet_tensorflow()
+    given = sys.argv[1:] if arguments is None else arguments
+    values = flags.FlagValues()
+
+    def _work() -> Optional[int]:
+        define_flags(values)
+        if asks_for_help(given):
+            print(f"{usage}\n{values.get_help()}")
+            return 0
+        words = values(["command", *(normalized_flag(word, aliases) for word in given)])[1:]
+        return action(values, words)
+
+    try:
+        return exit_code_of(_work)
+    except KeyboardInterrupt:
+        return fail(interrupted, EXIT_INTERRUPTED)
+
+
+def reject_positional_args(words: Sequence[str]) -> None:
+    """Checks that there are no positional arguments.
+
+    Raises:
+        UserError: there are some.
+    """
+    if words:
+        raise UserError(f"'{words[0]}' is not a flag; flags look like --output=folder.")
+
+
+def required(values: flags.FlagValues, *names: str) -> list[str]:
+    """Returns the values of flags that must be given.
+
+    Raises:
+        UserError: one is missing.
+    """
+    given = [values[name].value for name in names]
+    if not all(given):
+        raise UserError(f"Give {' and '.join('--' + name for name in names)}; see --help.")
+    return [str(value) for value in given]
+
+
+def define_data_root(values: flags.FlagValues) -> None:
+    """Declares the flag `--data_root`."""
+    flags.DEFINE_string(
+        "data_root", None,
+        f"folder of all data; default: $DATA_ROOT, else {_DEFAULT_DATA_ROOT} where you are",
+        flag_values=values,
+    )
+
+
+def data_root_of(values: flags.FlagValues) -> pathlib.Path:
+    """Returns the absolute path of the data root that the flags name, or the default one."""
+    return pathlib.Path(values.data_root).absolute() if values.data_root else default_data_root()
+
+
+def default_data_root() -> pathlib.Path:
+    """Returns $DATA_ROOT, or the folder `metrabs_data` in the working folder, which is logged."""
+    root = os.environ.get("DATA_ROOT")
+    if root:
+        return pathlib.Path(root).absolute()
+    path = pathlib.Path(_DEFAULT_DATA_ROOT).absolute()
+    _logger.info("DATA_ROOT is not set: data and runs are in '%s'.", path)
+    return path
+
+
+def quiet_tensorflow() -> None:
+    """Silences TensorFlow's C++ log output; must be called before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def asks_for_help(arguments: Sequence[str]) -> bool:
+    """Returns whether a command line asks for help."""
+    return any(argument in ("-h", "--help", "-help") for argument in arguments)
+
+
+def normalized_flag(argument: str, aliases: Optional[Mapping[str, str]] = None) -> str:
+    """Returns an argument with underscores in the flag's name, and with its current name.
+
+    Args:
+        argument: such as '--some-flag=a-b', '--no-x', or a positional argument.
+        aliases: earlier spelling of a flag -> its name.
+    """
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument[2:].partition("=")
+    name = name.replace("-", "_")
+    if name.startswith("no_"):
+        name = f"no{name[len('no_'):]}"
+    return f"--{(aliases or {}).get(name, name)}{equals}{value}"
+
+
+def exit_code_of(work: Callable[[], Optional[int]]) -> int:
+    """Does the work and returns its exit code; user errors are reported in one line."""
+    try:
+        return work() or 0
+    except flags.Error as error:
+        return fail(str(error), EXIT_WRONG_FLAGS)
+    except UserError as error:
+        return fail(str(error), EXIT_WRONG_INPUT)
+
+
+def fail(message: str, code: int) -> int:
+    """Prints an error message and returns the exit code."""
+    print(f"error: {message}", file=sys.stderr)
+    return code
