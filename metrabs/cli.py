@@ -186,7 +186,7 @@ def _define_flags() -> flags.FlagValues:
     flags.DEFINE_bool("predict", False, "predict poses with a trained model", values, "tasks")
     flags.DEFINE_string(
         "export_file", None, "write the trained model as a SavedModel into this folder, relative "
-        "to its checkpoint", values, "tasks",
+        "to its checkpoint", values, module_name="tasks",
     )
     for group, field, kind in all_settings():
         define_flag(values, field, kind, field.default, group)

@@ -112,7 +112,8 @@ def define_flag(
     values: flags.FlagValues, field: dataclasses.Field[Any], kind: Any, default: Any, group: str
 ) -> None:
     """Declares the flag of one setting; see `define_flags`."""
-    text, module = help_text(field), {"module_name": group}
+    text = help_text(field)
+    module: dict[str, Any] = {"module_name": group}
     if field.metadata["repeated"]:
         flags.DEFINE_multi_string(field.name, list(default or ()), text, values, **module)
     elif is_tuple(kind):
@@ -121,8 +122,10 @@ def define_flag(
     elif value_type(kind) is bool:
         flags.DEFINE_bool(field.name, default, text, values, **module)
     else:
-        parsers = {int: flags.IntegerParser, float: flags.FloatParser, str: flags.ArgumentParser}
-        parser = parsers[value_type(kind)]()
+        parsers: dict[type, Any] = {
+            int: flags.IntegerParser, float: flags.FloatParser, str: flags.ArgumentParser,
+        }
+        parser: Any = parsers[value_type(kind)]()
         flags.DEFINE(parser, field.name, default, text, values, **module)
 
 
