@@ -7,7 +7,7 @@ which use no annotation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Optional
 
 import cv2
 import numpy as np
@@ -81,10 +81,10 @@ def scores_by_masks(
 def _drawn(
     pose_px: np.ndarray, shape_hw: tuple[int, ...], edges: Sequence[tuple[int, int]]
 ) -> np.ndarray:
-    canvas: Any = np.zeros(shape_hw, np.uint8)  # OpenCV's stubs do not know scalars as colors
+    canvas = np.zeros(shape_hw, np.uint8)
     points = np.round(np.clip(pose_px, -10000, 10000)).astype(int)
     for i, j in edges:
-        cv2.line(canvas, points[i].tolist(), points[j].tolist(), 1, _LINE_THICKNESS_PX)
+        cv2.line(canvas, points[i].tolist(), points[j].tolist(), (1,), _LINE_THICKNESS_PX)
     torso = points[[_LEFT_HIP, _RIGHT_HIP, _RIGHT_SHOULDER, _LEFT_SHOULDER]]
-    cv2.fillConvexPoly(canvas, torso.astype(np.int32), 1)
+    cv2.fillConvexPoly(canvas, torso.astype(np.int32), (1,))
     return canvas > 0
