@@ -8,7 +8,6 @@ out. A sequence whose record has the present fingerprint is not converted again.
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterable
 from typing import Any, Optional
@@ -18,7 +17,7 @@ from data_preparation.common.tally import Tally
 from data_preparation.common.workbench import Setup
 from metrabs.data.examples import Example
 from metrabs.data.storage.cache import CacheWriter
-from metrabs.files import write_text_atomically
+from metrabs.resumable import fingerprint, read_marker, write_marker
 
 # Raise it when the common machinery gives other examples than before.
 _MACHINERY_VERSION = 1
@@ -45,11 +44,8 @@ def read_part(converter: Converter, setup: Setup, sequence: Any) -> Optional[Par
     In strict mode a part that had to do without something does not count.
     """
     path = _part_path(converter, setup, sequence)
-    try:
-        record = json.loads(_record_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if record["fingerprint"] != _fingerprint(converter, setup, sequence) or not path.exists():
+    record = read_marker(_record_path(path), _fingerprint(converter, setup, sequence))
+    if record is None or not path.exists():
         return None
     tally = Tally.from_json(record["tally"])
     if setup.strict and any(kind == "noted" for kind, _ in tally.entries):
@@ -77,11 +73,10 @@ def write_part(
         for phase, example in examples:
             writer.append(phase, dataclasses.replace(example, dataset=converter.NAME))
             num_examples += 1
-    record = {
-        "fingerprint": _fingerprint(converter, setup, sequence), "num_examples": num_examples,
-        "tally": tally.to_json(),
-    }
-    write_text_atomically(_record_path(path), json.dumps(record, indent=1))
+    write_marker(
+        _record_path(path), _fingerprint(converter, setup, sequence), num_examples=num_examples,
+        tally=tally.to_json(),
+    )
     return Part(path, num_examples, tally)
 
 
@@ -94,6 +89,5 @@ def _record_path(part_path: pathlib.Path) -> pathlib.Path:
     return part_path.parent / f"{part_path.name[:-len('.pkl')]}.json"
 
 
-def _fingerprint(converter: Converter, setup: Setup, sequence: Any) -> Any:
-    content = [_MACHINERY_VERSION, converter.fingerprint(sequence), setup.fingerprint()]
-    return json.loads(json.dumps(content))  # tuples become lists, as in the record
+def _fingerprint(converter: Converter, setup: Setup, sequence: Any) -> str:
+    return fingerprint(_MACHINERY_VERSION, converter.fingerprint(sequence), setup.fingerprint())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
 import math
 import pathlib
@@ -22,6 +21,7 @@ from metrabs.acae.weights_file import AffineWeights
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.geometry.projection import combine_points
+from metrabs.resumable import fingerprint
 
 _logger = logging.getLogger(__name__)
 
@@ -222,7 +222,5 @@ def learning_rate_schedule(
 
 def _fingerprint(poses: np.ndarray, joint_names: Sequence[str], config: AcaeConfig) -> str:
     """Returns a name for the settings and (a thousand of) the poses of a run."""
-    sample = np.ascontiguousarray(poses[:: max(1, len(poses) // 1000)], np.float32)
-    digest = hashlib.sha256(repr((config, list(joint_names), poses.shape)).encode())
-    digest.update(sample.tobytes())
-    return digest.hexdigest()[:16]
+    sample = np.asarray(poses[:: max(1, len(poses) // 1000)], np.float32)
+    return fingerprint(config, joint_names, poses.shape, sample)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Optional
@@ -13,8 +12,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from metrabs import resumable
 from metrabs.errors import UserError
-from metrabs.files import atomic_path, write_text_atomically
+from metrabs.files import atomic_path
 from metrabs.predict.cameras import CameraChoice
 from metrabs.predict.given_boxes import GivenBoxes
 from metrabs.predict.overlay import draw_overlay, space_of_frames
@@ -220,16 +220,10 @@ def check_same_settings(outputs: Outputs, settings: dict[str, Any]) -> None:
     Raises:
         UserError: the folder holds outputs that were made otherwise, or cannot be written.
     """
-    path = outputs.folder / SETTINGS_FILE
-    try:
-        earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else settings
-    except (OSError, ValueError):
-        earlier = {}
-    if earlier != settings and not outputs.overwrite:
-        changed = sorted(k for k in {*earlier, *settings} if earlier.get(k) != settings.get(k))
-        raise UserError(
-            f"'{outputs.folder}' holds results of other settings ({', '.join(changed)}). Choose "
-            "another --output, or give --overwrite."
+    if not outputs.overwrite:
+        resumable.check_same_settings(
+            outputs.folder / SETTINGS_FILE, settings,
+            "Choose another --output, or give --overwrite.",
         )
     with _explained_write_failures(outputs.folder):
         outputs.folder.mkdir(parents=True, exist_ok=True)
@@ -242,8 +236,7 @@ def record_settings(outputs: Outputs, settings: dict[str, Any]) -> None:
         UserError: the folder cannot be written.
     """
     with _explained_write_failures(outputs.folder):
-        text = json.dumps(settings, indent=2, sort_keys=True)
-        write_text_atomically(outputs.folder / SETTINGS_FILE, text)
+        resumable.write_settings(outputs.folder / SETTINGS_FILE, settings)
 
 
 @contextlib.contextmanager

@@ -9,20 +9,20 @@ fingerprint includes those of the stages it builds on, so a change travels downs
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import pathlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from metrabs.files import write_text_atomically
+from metrabs.resumable import fingerprint, read_marker, write_marker
+
+_STARTED, _COMPLETE = "started.json", "complete.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One step of the way.
+    """One step of the pipeline.
 
     Attributes:
         name: name of the stage's folder.
@@ -40,11 +40,9 @@ class Stage:
 
     def fingerprint(self) -> str:
         """Returns a digest (16 hexadecimal digits) of all settings the result depends on."""
-        text = json.dumps(
-            [self.name, self.settings, [stage.fingerprint() for stage in self.depends_on]],
-            sort_keys=True,
+        return fingerprint(
+            self.name, self.settings, [stage.fingerprint() for stage in self.depends_on]
         )
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def run_stages(stages: Sequence[Stage], root: pathlib.Path) -> bool:
@@ -60,9 +58,10 @@ def run_stages(stages: Sequence[Stage], root: pathlib.Path) -> bool:
     anything_done = False
     for number, stage in enumerate(stages, start=1):
         label = f"[{number}/{len(stages)}] {stage.title}"
-        if is_complete(stage, root):
-            seconds = json.loads((root / stage.name / "complete.json").read_text())["seconds"]
-            print(f"{label}: complete already ({seconds:.0f} s when it ran)", flush=True)
+        completed = read_marker(root / stage.name / _COMPLETE, stage.fingerprint())
+        if completed is not None:
+            print(f"{label}: complete already ({completed['seconds']:.0f} s when it ran)",
+                  flush=True)
             continue
         print(label, flush=True)
         _run_stage(stage, root)
@@ -71,52 +70,27 @@ def run_stages(stages: Sequence[Stage], root: pathlib.Path) -> bool:
 
 
 def is_complete(stage: Stage, root: pathlib.Path) -> bool:
-    """Tells whether the stage has finished with just these settings."""
-    return _recorded_fingerprint(root / stage.name / "complete.json") == stage.fingerprint()
-
-
-def seconds_taken(stages: Sequence[Stage], root: pathlib.Path) -> dict[str, float]:
-    """Returns {stage name: seconds of all its runs together} of the complete stages."""
-    return {
-        stage.name: json.loads((root / stage.name / "complete.json").read_text())["seconds"]
-        for stage in stages
-        if is_complete(stage, root)
-    }
+    """Returns whether the stage has finished with exactly these settings."""
+    return read_marker(root / stage.name / _COMPLETE, stage.fingerprint()) is not None
 
 
 def _run_stage(stage: Stage, root: pathlib.Path) -> None:
     folder = root / stage.name
-    started = folder / "started.json"
-    if _recorded_fingerprint(started) != stage.fingerprint():
+    started = read_marker(folder / _STARTED, stage.fingerprint())
+    if started is None:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    seconds_before = _recorded(started).get("seconds", 0.0)
-    _record(started, stage, seconds_before)
+    seconds = started["seconds"] if started else 0.0
+    _mark(folder / _STARTED, stage, seconds)
     start = time.monotonic()
     try:
         stage.run(folder)
     finally:
-        seconds = seconds_before + time.monotonic() - start
-        _record(started, stage, seconds)
-    _record(folder / "complete.json", stage, seconds)
+        seconds += time.monotonic() - start
+        _mark(folder / _STARTED, stage, seconds)
+    _mark(folder / _COMPLETE, stage, seconds)
     print(f"      {seconds:.0f} s", flush=True)
 
 
-def _record(path: pathlib.Path, stage: Stage, seconds: float) -> None:
-    record = {
-        "fingerprint": stage.fingerprint(),
-        "seconds": round(seconds, 2),
-        "settings": stage.settings,
-    }
-    write_text_atomically(path, json.dumps(record, indent=2, sort_keys=True))
-
-
-def _recorded(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-
-
-def _recorded_fingerprint(path: pathlib.Path) -> str:
-    return _recorded(path).get("fingerprint", "")
+def _mark(marker: pathlib.Path, stage: Stage, seconds: float) -> None:
+    write_marker(marker, stage.fingerprint(), seconds=round(seconds, 2), settings=stage.settings)

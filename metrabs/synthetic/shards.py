@@ -7,7 +7,6 @@ without one is made again, from the same random numbers and hence to the same by
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import zlib
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import numpy as np
 from metrabs.data.storage.masks import encode_mask
 from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
+from metrabs.resumable import fingerprint
 from metrabs.skeletons import tables
 from metrabs.synthetic.joints import joints_of
 from metrabs.synthetic.looks import LOOKS, find_look
@@ -196,4 +196,4 @@ def _mask_dict(coded: bytes, shape_hw: np.ndarray) -> Optional[dict[str, Any]]:
 
 
 def _fingerprint(shard: Shard) -> str:
-    return json.dumps([_RENDERER_VERSION, dataclasses.astuple(shard)])
+    return fingerprint(_RENDERER_VERSION, dataclasses.astuple(shard))

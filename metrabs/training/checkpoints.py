@@ -26,6 +26,7 @@ from metrabs.data.datasets import data_root
 from metrabs.errors import UserError
 from metrabs.files import PathLike, write_text_atomically
 from metrabs.models.crop_model import CropModel
+from metrabs.resumable import settings_changes
 from metrabs.skeletons import JointInfo
 
 CONFIG_FILE = "config.json"
@@ -258,11 +259,10 @@ def check_same_run(folder: pathlib.Path, config: Config, joint_info: JointInfo) 
         return
     earlier, earlier_joints = read_description(folder)
     old, new = earlier.to_flat_dict(), config.to_flat_dict()
-    differences = [
-        f"{name} was {old[name]}, is {new[name]}"
-        for name in _IDENTITY_SETTINGS
-        if old[name] != new[name]
-    ]
+    differences = settings_changes(
+        {name: old[name] for name in _IDENTITY_SETTINGS},
+        {name: new[name] for name in _IDENTITY_SETTINGS},
+    )
     if list(earlier_joints.names) != list(joint_info.names):
         differences.append(
             f"the model had {earlier_joints.num_joints} joints of '{old['dataset3d']}', now "

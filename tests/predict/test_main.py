@@ -104,7 +104,7 @@ def test_files_of_other_content_count_as_other_settings(model, tmp_path, capsys)
     assert run(tmp_path, f"--boxes={boxes}") == 0
     boxes.write_text(json.dumps({"a.png": [[5, 6, 7, 8]]}))
     assert run(tmp_path, f"--boxes={boxes}") == 1
-    assert "other settings (boxes)" in capsys.readouterr().err
+    assert "other settings (boxes was" in capsys.readouterr().err
 
 
 def test_model_without_detector_is_mentioned(model, tmp_path, capsys):

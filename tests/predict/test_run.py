@@ -138,7 +138,7 @@ def test_outputs_of_other_settings_are_not_mixed(tmp_path):
     check_same_settings(outputs, {"fov": 55})
     record_settings(outputs, {"fov": 55})
     check_same_settings(outputs, {"fov": 55})
-    with pytest.raises(UserError, match=r"other settings \(fov\)"):
+    with pytest.raises(UserError, match=r"other settings \(fov was 55, is 60\)"):
         check_same_settings(outputs, {"fov": 60})
     check_same_settings(Outputs(tmp_path, overwrite=True), {"fov": 60})
     record_settings(outputs, {"fov": 60})

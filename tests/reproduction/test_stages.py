@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import time
 
 import pytest
 
-from metrabs.reproduction.stages import Stage, is_complete, run_stages, seconds_taken
+from metrabs.reproduction.stages import Stage, is_complete, run_stages
 
 
 def _stage(calls: list, name: str = "one", value: int = 1, depends_on: tuple = ()) -> Stage:
@@ -61,11 +63,22 @@ def test_an_interrupted_stage_finds_what_it_left(tmp_path: pathlib.Path) -> None
     assert is_complete(stage, tmp_path)
 
 
-def test_seconds_are_those_of_complete_stages_only(tmp_path: pathlib.Path) -> None:
-    calls: list = []
-    done, waiting = _stage(calls, "done"), _stage(calls, "waiting")
-    run_stages([done], tmp_path)
-    assert set(seconds_taken([done, waiting], tmp_path)) == {"done"}
+def test_seconds_of_all_runs_of_a_stage_are_added_up(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(folder: pathlib.Path) -> None:
+        time.sleep(0.1)
+        if not (folder / "half.txt").exists():
+            (folder / "half.txt").touch()
+            raise KeyboardInterrupt
+
+    stage = Stage("work", "work", {}, run)
+    with pytest.raises(KeyboardInterrupt):
+        run_stages([stage], tmp_path)
+    run_stages([stage], tmp_path)
+    assert json.loads((tmp_path / "work" / "complete.json").read_text())["seconds"] >= 0.2
+    run_stages([stage], tmp_path)
+    assert "complete already (0 s" in capsys.readouterr().out
 
 
 def test_a_damaged_marker_counts_as_not_complete(tmp_path: pathlib.Path) -> None:

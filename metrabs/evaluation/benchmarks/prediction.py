@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import hashlib
 import itertools
-import json
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
@@ -23,7 +21,8 @@ from metrabs.evaluation.benchmarks.base import (
     PredictionOptions,
     Predictions,
 )
-from metrabs.files import atomic_path, write_text_atomically
+from metrabs.files import atomic_path
+from metrabs.resumable import check_same_settings, write_settings
 
 _NUM_READERS = 4
 
@@ -54,7 +53,9 @@ def predict_benchmark(
         UserError: frames or truth are missing, or other settings have left unfinished parts.
     """
     parts_folder = path.with_name(path.name + ".parts")
-    _start_parts(parts_folder, [model_name, repr(benchmark), dataclasses.asdict(options)])
+    _start_parts(parts_folder, {
+        "model": model_name, "benchmark": repr(benchmark), **dataclasses.asdict(options),
+    })
     sequences = benchmark.sequences(data_root)
     if not sequences:
         raise UserError(
@@ -169,17 +170,11 @@ def _read(data_root: pathlib.Path, frame: Frame) -> np.ndarray:
     return read_image(str(data_root / frame.image_path))
 
 
-def _start_parts(folder: pathlib.Path, settings: Any) -> None:
+def _start_parts(folder: pathlib.Path, settings: dict[str, Any]) -> None:
     """Makes the folder of finished sequences, or checks that it fits."""
-    fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-    record = folder / "settings.sha256"
-    if record.exists() and record.read_text() != fingerprint:
-        raise UserError(
-            f"'{folder}' holds an unfinished prediction with another model or other settings. "
-            "Delete the folder, or give another --output."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(record, fingerprint)
+    record = folder / "settings.json"
+    check_same_settings(record, settings, "Delete the folder, or give another --output.")
+    write_settings(record, settings)
 
 
 def _save(path: pathlib.Path, predictions: Predictions) -> None:

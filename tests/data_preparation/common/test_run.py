@@ -82,7 +82,7 @@ def test_an_interrupted_sequence_is_not_taken_for_finished(root, monkeypatch):
     def fail(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("data_preparation.common.parts.write_text_atomically", fail)
+    monkeypatch.setattr("data_preparation.common.parts.write_marker", fail)
     with pytest.raises(KeyboardInterrupt):
         run(root, Toy(numbers=(2,), room=2.0))
     # Neither the new settings nor the old ones may trust what lies there now.

@@ -103,7 +103,7 @@ def test_an_unfinished_prediction_of_another_model_is_not_continued(root):
     path = root / "out" / "tiny.npz"
     with pytest.raises(KeyboardInterrupt):
         predict_benchmark(Tiny(), Interrupting(1), "m", root, path, _OPTIONS)
-    with pytest.raises(UserError, match="another model.*--output"):
+    with pytest.raises(UserError, match="other settings.*model was .*--output"):
         predict_benchmark(Tiny(), Interrupting(99), "other", root, path, _OPTIONS)
 
 
