@@ -6,8 +6,7 @@ from metrabs.data import datasets
 from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import write_cache
 from metrabs.errors import UserError
-
-from .conftest import JOINTS
+from tests.data.conftest import JOINTS
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import pytest
 
 from metrabs.data.examples import ConcatenatedExamples, PoseDataset, check_example, dataset_codes
 from metrabs.errors import UserError
-
-from .conftest import JOINTS, random_example_3d
+from tests.data.conftest import JOINTS, random_example_3d
 
 
 def paths(examples):

@@ -10,8 +10,7 @@ from data_preparation.manifest import open_manifest
 from metrabs.data.storage.masks import decode_mask
 from metrabs.errors import UserError
 from metrabs.geometry import boxes
-
-from .own_images import (
+from tests.data.own_images import (
     CAMERA,
     JOINT_NAMES,
     camera_mm,

@@ -7,8 +7,7 @@ import pytest
 from metrabs.data.loading.corrupt_images import BrokenImages, load_or_replace
 from metrabs.data.storage.images import ImageError
 from metrabs.errors import UserError
-
-from .conftest import random_example_3d
+from tests.data.conftest import random_example_3d
 
 EXAMPLES = [random_example_3d(i, "ab"[i % 2]) for i in range(40)]
 

@@ -8,8 +8,7 @@ from metrabs.data.augmentation.view import NO_CHANGE, ViewChange
 from metrabs.data.loading import crops
 from metrabs.geometry.camera import Camera
 from metrabs.geometry.reprojection import reproject_image_points
-
-from .conftest import random_camera
+from tests.data.conftest import random_camera
 
 SIDE = 64
 TALL, WIDE = np.array([40, 20, 50, 90], np.float32), np.array([30, 40, 100, 20], np.float32)

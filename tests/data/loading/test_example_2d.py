@@ -6,8 +6,7 @@ import numpy as np
 
 from metrabs.config import LoadingConfig
 from metrabs.data.loading.example_2d import load_example_2d
-
-from .conftest import JOINTS, random_camera, random_example_2d
+from tests.data.conftest import JOINTS, random_camera, random_example_2d
 
 PLAIN = LoadingConfig(
     proc_side=64, occlude_aug_prob_2d=0, background_aug_prob=0, color_aug=False

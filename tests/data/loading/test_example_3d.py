@@ -8,8 +8,7 @@ import pytest
 from metrabs.config import LoadingConfig
 from metrabs.data.loading.example_3d import load_example_3d
 from metrabs.data.storage.masks import encode_mask
-
-from .conftest import JOINTS, random_example_3d
+from tests.data.conftest import JOINTS, random_example_3d
 
 PLAIN = LoadingConfig(
     proc_side=64, occlude_aug_prob=0, background_aug_prob=0, color_aug=False

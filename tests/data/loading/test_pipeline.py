@@ -18,8 +18,7 @@ from metrabs.data.loading.pipeline import batch_size_of, evaluation_batches, tra
 from metrabs.data.loading.worker_pool import process_pool
 from metrabs.data.storage.cache import open_cache, write_cache
 from metrabs.errors import UserError
-
-from .conftest import JOINTS, random_example_3d
+from tests.data.conftest import JOINTS, random_example_3d
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from metrabs.data.loading.sampler import SHARES, BatchPlan, interleaved_order
 from metrabs.errors import UserError
-
-from .conftest import random_example_3d
+from tests.data.conftest import random_example_3d
 
 COUNTS = st.lists(st.integers(1, 9), min_size=1, max_size=8)
 

@@ -14,8 +14,7 @@ from metrabs.data.examples import Pose2DExample, Pose3DExample, PoseDataset
 from metrabs.data.storage.cache import CacheWriter, open_cache, write_cache
 from metrabs.data.storage.masks import decode_mask
 from metrabs.errors import UserError
-
-from .conftest import JOINTS, random_camera, random_example_2d, random_example_3d
+from tests.data.conftest import JOINTS, random_camera, random_example_2d, random_example_3d
 
 
 def without_image(example):

@@ -11,8 +11,7 @@ from metrabs.data.storage.columns import rows_from_bytes, rows_to_bytes
 from metrabs.errors import UserError
 from metrabs.skeletons import JointInfo
 from metrabs.skeletons.conversion import JointConverter
-
-from .conftest import JOINTS, random_example_2d, random_example_3d
+from tests.data.conftest import JOINTS, random_example_2d, random_example_3d
 
 
 def mixed_examples():

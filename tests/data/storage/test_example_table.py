@@ -12,8 +12,7 @@ from metrabs.data.examples import PoseDataset, dataset_codes
 from metrabs.data.storage.array_file import verify_buffer_file
 from metrabs.data.storage.cache import open_cache, write_cache
 from metrabs.errors import UserError
-
-from .conftest import JOINTS, random_example_3d
+from tests.data.conftest import JOINTS, random_example_3d
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from metrabs.errors import UserError
 from metrabs.skeletons.bones import mean_bone_lengths
 from metrabs.skeletons.conversion import JointConverter
 from metrabs.skeletons.tables import dataset_joint_info, merged_joint_info
-
-from .member_caches import example_2d, example_3d, person, write_member
+from tests.data.member_caches import example_2d, example_3d, person, write_member
 
 
 def merge_caches(folder, name, members=(), **options):

@@ -9,8 +9,7 @@ from data_preparation.merging.plausibility import PlausibilityFilter, joints_in_
 from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import open_cache, write_cache
 from metrabs.geometry import boxes
-
-from .conftest import JOINTS, random_example_3d
+from tests.data.conftest import JOINTS, random_example_3d
 
 
 @pytest.mark.parametrize("length, usual, is_bad", [

@@ -14,8 +14,7 @@ from data_preparation.merging.statistics import (
 )
 from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import open_cache, write_cache
-
-from .conftest import JOINTS, random_example_3d
+from tests.data.conftest import JOINTS, random_example_3d
 
 
 def example(dataset, known, has_mask):

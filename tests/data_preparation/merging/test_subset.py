@@ -8,8 +8,7 @@ from data_preparation.merging.subset import write_subset
 from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import open_cache, write_cache
 from metrabs.errors import UserError
-
-from .conftest import JOINTS, random_example_3d
+from tests.data.conftest import JOINTS, random_example_3d
 
 
 @pytest.fixture
