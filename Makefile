@@ -4,7 +4,9 @@
 #   make test             all tests but the slow ones;  make test-slow  the slow ones
 #   make poster-table     results of metrabs.evaluation below RESULTS=folder beside the poster's
 #   make test-newest-tf   whether exports work in the newest TensorFlow, in .venv-newest-tf
-#   make lint             style, types, and that nothing needs a Python newer than 3.9
+#   make lint             format, style, types, and that nothing needs a Python newer than 3.9
+#   make format           formats the code
+#   make docs             the documentation as a site, in site/ (needs Python 3.10 or newer)
 #   make venv             the environment alone
 PYTHON ?= $(shell for p in python3.11 python3.10 python3.9 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null \
@@ -16,7 +18,7 @@ OUTPUT ?= demo_output
 PHOTO ?=
 RESULTS ?= .
 
-.PHONY: demo reproduce-mini test test-slow test-newest-tf poster-table lint venv clean
+.PHONY: demo reproduce-mini test test-slow test-newest-tf poster-table lint format docs venv clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo
@@ -39,10 +41,18 @@ poster-table: $(VENV)/installed-demo
 	$(RUN) -m metrabs.evaluation poster-table --results=$(RESULTS)
 
 lint: $(VENV)/installed-lint
+	$(RUN) -m ruff format --check --quiet .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(VENV)/bin/vermin --quiet --no-tips --violations --target=3.9- \
 	benchmarks ckpt_tools data_preparation docs metrabs tests main.py reproduce.py setup.py
+
+format: $(VENV)/installed-lint
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+docs: $(VENV)/installed-docs
+	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict
 
 venv: $(VENV)/installed-demo
 
@@ -61,6 +71,10 @@ $(VENV)/installed-lint: $(VENV)/installed-demo
 	$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[demo,test,lint]"
 	touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed-demo
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[demo,docs]"
+	touch $@
+
 $(NEWEST_TF_VENV)/installed:
 	test -x $(NEWEST_TF_VENV)/bin/python || $(PYTHON) -m venv $(NEWEST_TF_VENV)
 	$(NEWEST_TF_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
@@ -68,4 +82,4 @@ $(NEWEST_TF_VENV)/installed:
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(NEWEST_TF_VENV) $(OUTPUT) *.egg-info
+	rm -rf $(VENV) $(NEWEST_TF_VENV) $(OUTPUT) site *.egg-info

@@ -18,6 +18,10 @@ EXTRAS = {
     # TensorFlow Addons, in the last release that fits, is the reference for image warping.
     "test": ["tensorflow-addons==0.23.0", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90",
              "scikit-image>=0.21", "cdflib>=1.2,<2", "distributed>=2023.5", *_ONNX],
+    # The site of the documentation. Pinned, since `make docs` takes warnings for errors.
+    "docs": ["mkdocs==1.6.1", "mkdocs-material==9.6.23", "mkdocstrings==1.0.8",
+             "mkdocstrings-python==1.18.2", "mkdocs-gen-files==0.6.1",
+             "mkdocs-literate-nav==0.6.3"],
     "lint": ["ruff==0.17.6", "mypy==2.4.1", "vermin==1.9.2"],  # other versions find other things
 }
 
