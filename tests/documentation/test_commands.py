@@ -35,7 +35,7 @@ from tests.documentation.pages import (
 )
 
 _WRITTEN_PAGES = [page for page in PAGES if page != GENERATED]
-_TOOLS = {module.name for module in pkgutil.iter_modules(ckpt_tools.__path__)} - {"command"}
+_TOOLS = {m.name for m in pkgutil.iter_modules(ckpt_tools.__path__) if not m.ispkg}
 # Programs whose first word chooses the flags.
 _NAMES = {"data_preparation": [*converters()], "metrabs.evaluation": [*BENCHMARKS, "poster-table"]}
 _WITHOUT_FLAGS = "docs.reference.flags"
