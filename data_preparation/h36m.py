@@ -10,28 +10,29 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from data_preparation.common.converter import Converter, Download, option
+from data_preparation.common.converter import Converter, Download, SplitSequence, option
 from data_preparation.common.crop_geometry import CropOptions
 from data_preparation.common.crop_images import write_jpeg
 from data_preparation.common.sampling import AdaptivePoseSampler
 from data_preparation.common.video import read_frames
 from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose3DExample
-from metrabs.datasets.h36m_cameras import CAMERA_NAMES, read_cameras
-from metrabs.datasets.readers import open_hdf5, read_cdf, reading
+from metrabs.datasets.h36m import (
+    CAMERA_NAMES,
+    FOLDER,
+    Recording,
+    read_boxes,
+    read_camera,
+    read_poses,
+)
 from metrabs.errors import UserError, unknown_name_error
-from metrabs.evaluation.protocols.human36m import activity_of
-from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import JointInfo
 from metrabs.skeletons.conversion import JointConverter
 
-_NUM_SOURCE_JOINTS = 32
-_SOURCE_INDICES = [*range(1, 11), *range(12, 16), 17, 18, 19, 21, 22, 25, 26, 27, 29, 30, 0]
 _JOINTS_17 = JointInfo(
     "rhip,rkne,rank,lhip,lkne,lank,tors,neck,head,htop,lsho,lelb,lwri,rsho,relb,rwri,pelv",
     "htop-head-neck-lsho-lelb-lwri,neck-tors-pelv-lhip-lkne-lank",
@@ -44,25 +45,13 @@ _PARTIAL_ROOM_FACTOR = 1.8
 _TOLERATED_SHORTAGE = 16
 
 
-class Recording(NamedTuple):
-    """What one camera saw of one activity."""
-
-    phase: str
-    subject: int
-    activity: str
-    camera: str
-
-    def __str__(self) -> str:
-        return f"S{self.subject}/{self.activity}.{self.camera}"
-
-
 @dataclasses.dataclass(frozen=True)
 class Human36M(Converter):
     """Converts Human3.6M; see the fields for its settings."""
 
     NAME = "h36m"
     TITLE = "Human3.6M"
-    FOLDER = "h36m"
+    FOLDER = FOLDER
     TAKES_CROP_MASKS = True
 
     train_subjects: tuple[int, ...] = option((1, 5, 6, 7, 8), "numbers of the subjects", True)
@@ -102,51 +91,53 @@ class Human36M(Converter):
         return ("_partial" if self.partial else "") + (
             "" if self.correct_s9 else "_incorrect_S9")
 
-    def sequences(self, data_root: pathlib.Path) -> list[Recording]:
+    def sequences(self, data_root: pathlib.Path) -> list[SplitSequence]:
         """Lists subjects, activities and cameras; activities are what there are videos of."""
         subjects = {"train": self.train_subjects, "valid": self.valid_subjects,
                     "test": self.test_subjects}
-        numbers = [number for of_phase in subjects.values() for number in of_phase]
+        numbers = [number for of_split in subjects.values() for number in of_split]
         if len(set(numbers)) < len(numbers):
-            raise UserError(f"Human3.6M: a subject can be in one phase only, got {subjects}.")
+            raise UserError(f"Human3.6M: a subject can be in one split only, got {subjects}.")
         for camera in self.cameras:
             if camera not in CAMERA_NAMES:
                 raise unknown_name_error("camera of Human3.6M", camera, CAMERA_NAMES)
         return [
-            Recording(phase, subject, activity, camera)
-            for phase, of_phase in subjects.items() for subject in of_phase
+            SplitSequence(split, Recording(subject, activity, camera))
+            for split, of_split in subjects.items() for subject in of_split
             for activity in _activities(data_root / "h36m" / f"S{subject}" / "Videos")
             for camera in self.cameras
         ]
 
-    def examples(self, sequence: Recording, bench: Workbench) -> Iterator[tuple[str, Example]]:
+    def examples(
+        self, sequence: SplitSequence, bench: Workbench
+    ) -> Iterator[tuple[str, Example]]:
         """Yields the chosen frames of a recording."""
-        camera = read_camera(bench.folder, sequence)
-        poses_mm, boxes_px = self._poses_and_boxes(sequence, camera, bench.folder)
+        recording: Recording = sequence.source
+        camera = read_camera(bench.folder, recording)
+        poses_mm, boxes_px = self._poses_and_boxes(recording, camera, bench.folder)
         options = CropOptions(room_factor=_PARTIAL_ROOM_FACTOR if self.partial else 1)
-        video = _file(bench.folder, sequence, "Videos", "mp4")
-        chosen = self._chosen_frames(sequence, poses_mm)
-        # Deviation: the release crops from JPEG copies of the frames, which lose and take space.
+        video = recording.file(bench.folder, "Videos", "mp4")
+        chosen = self._chosen_frames(sequence.split, poses_mm)
+        # Deviation: the original implementation crops from JPEG copies of the frames, which lose
+        # quality and take space.
         for index, image in read_frames(video, chosen, tolerated_shortage=_TOLERATED_SHORTAGE):
-            image_path = f"S{sequence.subject}/Images/{video.stem}/frame_{index:06d}.jpg"
-            if sequence.phase == "test":
+            image_path = recording.image_path(index)
+            if sequence.split == "test":
                 write_jpeg(bench.folder / image_path, image)
             example = Pose3DExample(
-                image_path=f"h36m/{image_path}", world_coords=poses_mm[index],
+                image_path=f"{FOLDER}/{image_path}", world_coords=poses_mm[index],
                 bbox=boxes_px[index], camera=camera, image=image,
-                activity_name=activity_of(image_path),
+                activity_name=recording.activity_name,
             )
             cropped = bench.crop(example, f"{self.crop_folder}/{image_path}", options)
             if cropped is not None:
-                yield sequence.phase, cropped
+                yield sequence.split, cropped
 
     def _poses_and_boxes(
         self, recording: Recording, camera: Camera, folder: pathlib.Path
     ) -> tuple[np.ndarray, np.ndarray]:
         """Returns poses [n, 25, 3] in world mm and boxes [n, 4] of all frames."""
-        poses_mm = read_poses(
-            folder / f"S{recording.subject}" / "MyPoseFeatures" / "D3_Positions"
-            / f"{recording.activity}.cdf")
+        poses_mm = read_poses(folder, recording.subject, recording.activity)
         boxes_px = read_boxes(folder, recording)
         num_frames = min(len(poses_mm), len(boxes_px))
         poses_mm, boxes_px = poses_mm[:num_frames], boxes_px[:num_frames]
@@ -157,54 +148,13 @@ class Human36M(Converter):
             poses_mm = poses_mm + _SHIFT_OF_S9_MM
         return poses_mm, boxes_px
 
-    def _chosen_frames(self, recording: Recording, poses_mm: np.ndarray) -> Collection[int]:
-        if recording.phase != "train":
+    def _chosen_frames(self, split: str, poses_mm: np.ndarray) -> Collection[int]:
+        if split != "train":
             return range(0, len(poses_mm), _TEST_STEP)
         sampler = AdaptivePoseSampler(100)
         indices_17 = JointConverter(self.joint_info(), _JOINTS_17).source_indices
         return {i for i in range(0, len(poses_mm), _TRAIN_STEP)
                 if sampler.keeps(poses_mm[i, indices_17])}
-
-
-def read_poses(path: pathlib.Path) -> np.ndarray:
-    """Returns the poses of an activity, float32 [n, 25, 3] in world mm."""
-    numbers = read_cdf(path, "Pose")
-    with reading(path, "a file of 32 joints per frame"):
-        poses_mm = numbers.reshape(-1, _NUM_SOURCE_JOINTS, 3)
-    return poses_mm[:, _SOURCE_INDICES].astype(np.float32)
-
-
-def read_camera(folder: pathlib.Path, recording: Recording) -> Camera:
-    """Returns the camera of a recording."""
-    cameras = read_cameras(folder / "Release-v1.2" / "metadata.xml")
-    return cameras[recording.subject - 1][CAMERA_NAMES.index(recording.camera)]
-
-
-def read_boxes(folder: pathlib.Path, recording: Recording) -> np.ndarray:
-    """Returns the published boxes of all frames, float32 [n, 4].
-
-    They are published as one full-size mask per frame. The boxes are kept in the folder `BBoxes`
-    of the subject, for the next time and for the evaluation.
-    """
-    path = _file(folder, recording, "BBoxes", "npy")
-    if path.exists():
-        with reading(path, "an array of boxes"):
-            return np.load(path)
-    mask_path = _file(folder, recording, "MySegmentsMat/ground_truth_bb", "mat")
-    with open_hdf5(mask_path, "Masks") as file:
-        # MATLAB's arrays are stored with their axes reversed.
-        found = [_box_of_mask(file[reference][()].T) for reference in file["Masks"][:, 0]]
-    boxes_px = np.array(found, np.float32)
-    with atomic_path(path) as temporary:
-        np.save(temporary, boxes_px)
-    return boxes_px
-
-
-def _box_of_mask(mask: np.ndarray) -> tuple[int, int, int, int]:
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if not len(rows):
-        return 0, 0, 0, 0
-    return (columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
 
 
 def _shifted_boxes(boxes_px: np.ndarray, depths_mm: np.ndarray, camera: Camera) -> np.ndarray:
@@ -220,8 +170,3 @@ def _activities(folder: pathlib.Path) -> list[str]:
     """Returns the activities that there are videos of, without the compilations ('_ALL')."""
     names = {path.name.split(".")[0] for path in folder.glob("*.mp4")}
     return sorted(name for name in names if "_" not in name)
-
-
-def _file(folder: pathlib.Path, recording: Recording, kind: str, ending: str) -> pathlib.Path:
-    name = f"{recording.activity}.{recording.camera}.{ending}"
-    return folder / f"S{recording.subject}" / kind / name

@@ -22,9 +22,9 @@ from data_preparation.common.crop_images import write_jpeg
 from data_preparation.common.matching import assign_boxes
 from data_preparation.common.workbench import Workbench
 from data_preparation.muco_sources import Source, extract, read_extracted, read_source
-from data_preparation.tdhp_files import View
 from metrabs.data.examples import Example, Pose3DExample
 from metrabs.data.storage.masks import encode_mask
+from metrabs.datasets.mpi_inf_3dhp_train import View
 from metrabs.geometry import boxes
 from metrabs.geometry.reprojection import reproject_image
 
@@ -121,7 +121,7 @@ class MuCo(Converter):
                     image, sources[person], masks[person], box, bench.data_root, crop_path)
 
     def _views(self) -> list[View]:
-        return [View("train", *numbers) for numbers in itertools.product(
+        return [View(*numbers) for numbers in itertools.product(
             self.subjects, self.sequence_numbers, self.cameras)]
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from data_preparation.muco_sources import Source
-from data_preparation.tdhp_files import View
+from metrabs.datasets.mpi_inf_3dhp_train import View
 from metrabs.geometry import boxes
 
 NUM_PEOPLE = 4

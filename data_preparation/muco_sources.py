@@ -16,9 +16,9 @@ from data_preparation import tdhp_files
 from data_preparation.common.crop_images import best_component, write_jpeg
 from data_preparation.common.matching import joint_box
 from data_preparation.common.sampling import AdaptivePoseSampler
-from data_preparation.tdhp_files import View
 from data_preparation.tdhp_full import SOURCE_INDICES
 from metrabs.data.storage.images import read_image
+from metrabs.datasets.mpi_inf_3dhp_train import View, calibrated_camera, read_poses
 from metrabs.datasets.readers import reading
 from metrabs.files import atomic_path
 from metrabs.geometry import boxes
@@ -97,7 +97,7 @@ def extract(
         seed: of the random shift, by up to 25 frames, which differs between views.
         target: folder of all extracted frames.
     """
-    poses = tdhp_files.read_poses(folder, view)
+    poses = read_poses(folder, view)
     indices = _chosen_frames(folder, view, poses.joints_mm, first_frame, seed)
     videos = ("imageSequence", "FGmasks", "ChairMasks")
     written = []
@@ -139,7 +139,7 @@ def read_source(
         person, chair = cv2.split(cv2.imread(str(mask_path)))[:2]
     return Source(
         read_image(str(image_path)), person, chair, extracted.joints_mm[row],
-        extracted.universal_mm[row], tdhp_files.calibrated_camera(folder, view).camera,
+        extracted.universal_mm[row], calibrated_camera(folder, view).camera,
     )
 
 
@@ -147,12 +147,12 @@ def _chosen_frames(
     folder: pathlib.Path, view: View, joints_mm: np.ndarray, first_frame: int, seed: int
 ) -> list[int]:
     """Returns frames whose poses differ enough and of which something is in the image."""
-    universal_mm = tdhp_files.read_poses(folder, view._replace(camera=0)).universal_mm
+    universal_mm = read_poses(folder, view._replace(camera=0)).universal_mm
     sampler = AdaptivePoseSampler(_MIN_MOVEMENT_MM)
     kept = [i for i in range(first_frame, len(universal_mm)) if sampler.keeps(universal_mm[i])]
     rng = np.random.default_rng([seed, view.subject, view.sequence, view.camera])
     shift = rng.integers(-_MAX_SHIFT, _MAX_SHIFT, endpoint=True)
-    camera, imsize_wh = tdhp_files.calibrated_camera(folder, view)
+    camera, imsize_wh = calibrated_camera(folder, view)
     shifted = {int(np.clip(i + shift, 0, len(joints_mm) - 1)) for i in kept}
     return [
         i for i in sorted(shifted)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 import numpy as np
 
 from data_preparation import tdhp_files
-from data_preparation.common.converter import Converter, Download, option
+from data_preparation.common.converter import Converter, Download, SplitSequence, option
 from data_preparation.common.crop_images import SourceMask
 from data_preparation.common.sampling import AdaptivePoseSampler
 from data_preparation.common.workbench import Workbench
-from data_preparation.tdhp_files import CROP_OPTIONS, MASK_THRESHOLD, View, person_box
+from data_preparation.tdhp_files import CROP_OPTIONS, MASK_THRESHOLD, person_box
 from metrabs.data.examples import Example, Pose3DExample
 from metrabs.datasets import mpi_inf_3dhp
-from metrabs.evaluation.protocols.mpi_inf_3dhp import scene_of
+from metrabs.datasets.mpi_inf_3dhp_train import View, calibrated_camera, read_poses
 from metrabs.geometry.camera import Camera
 
 _SOURCE_INDICES = [7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 3, 6, 4]
@@ -43,7 +43,7 @@ class MpiInf3dhp(Converter):
 
     NAME = "tdhp"
     TITLE = "MPI-INF-3DHP"
-    FOLDER = tdhp_files.FOLDER
+    FOLDER = mpi_inf_3dhp.FOLDER
     DETECTION_FILES = ("yolov4_person_detections.pkl", "yolov3_person_detections.pkl")
 
     train_subjects: tuple[int, ...] = option((1, 2, 3, 4, 5, 6, 7), "numbers from 1", True)
@@ -65,30 +65,31 @@ class MpiInf3dhp(Converter):
               for name in ("annot_data.mat", "imageSequence/img_*.jpg")),
         ]
 
-    def sequences(self, data_root: pathlib.Path) -> list[Union[View, TestSequence]]:
+    def sequences(self, data_root: pathlib.Path) -> list[SplitSequence]:
         """Lists the views of training and validation, and the test sequences."""
         del data_root
         subjects = {"train": self.train_subjects, "valid": self.valid_subjects}
         views = [
-            View(phase, subject, sequence, camera)
-            for phase, of_phase in subjects.items() for subject in of_phase
+            SplitSequence(split, View(subject, sequence, camera))
+            for split, of_split in subjects.items() for subject in of_split
             for sequence in self.sequence_numbers for camera in self.cameras
         ]
-        return [*views, *(TestSequence(number) for number in self.test_sequences)]
+        tests = [SplitSequence("test", TestSequence(number)) for number in self.test_sequences]
+        return [*views, *tests]
 
     def examples(
-        self, sequence: Union[View, TestSequence], bench: Workbench
+        self, sequence: SplitSequence, bench: Workbench
     ) -> Iterator[tuple[str, Example]]:
         """Yields the people of a view or test sequence."""
-        if isinstance(sequence, View):
-            return self._cropped_examples(sequence, bench)
-        return self._test_examples(sequence, bench)
+        examples = (self._test_examples(sequence.source, bench) if sequence.split == "test"
+                    else self._cropped_examples(sequence.source, bench))
+        return ((sequence.split, example) for example in examples)
 
-    def _cropped_examples(self, view: View, bench: Workbench) -> Iterator[tuple[str, Example]]:
-        camera, imsize_wh = tdhp_files.calibrated_camera(bench.folder, view)
+    def _cropped_examples(self, view: View, bench: Workbench) -> Iterator[Example]:
+        camera, imsize_wh = calibrated_camera(bench.folder, view)
         poses = [
             camera.camera_to_world(joints_mm[:, _SOURCE_INDICES])
-            for joints_mm in tdhp_files.read_poses(bench.folder, view)
+            for joints_mm in read_poses(bench.folder, view)
         ]
         chosen = _chosen_frames(poses[0], camera, imsize_wh, str(view), bench)
         for index, image, mask in tdhp_files.synchronous_frames(bench.folder, view, chosen):
@@ -101,21 +102,19 @@ class MpiInf3dhp(Converter):
             person = SourceMask(mask[..., 0], MASK_THRESHOLD, single_component=True)
             cropped = bench.crop(example, f"{self.crop_folder}/{key}", CROP_OPTIONS, person)
             if cropped is not None:
-                yield view.phase, cropped
+                yield cropped
 
-    def _test_examples(
-        self, sequence: TestSequence, bench: Workbench
-    ) -> Iterator[tuple[str, Example]]:
+    def _test_examples(self, sequence: TestSequence, bench: Workbench) -> Iterator[Example]:
         """Yields full images, since the protocol of the benchmark starts from them."""
         camera = mpi_inf_3dhp.camera_of(sequence.number)
         for frame in mpi_inf_3dhp.read_test_frames(bench.folder / f"{sequence}/annot_data.mat"):
             key = f"{sequence}/imageSequence/img_{frame.number:06d}.jpg"
             joints_mm = camera.camera_to_world(frame.joints_mm)
-            yield "test", Pose3DExample(
+            yield Pose3DExample(
                 image_path=f"{self.FOLDER}/{key}", world_coords=joints_mm,
                 univ_coords=camera.camera_to_world(frame.universal_mm),
                 bbox=person_box(joints_mm, camera, bench.detect(key)), camera=camera,
-                activity_name=frame.activity, scene_name=scene_of(sequence.number),
+                activity_name=frame.activity, scene_name=mpi_inf_3dhp.scene_of(sequence.number),
             )
 
 

@@ -18,8 +18,10 @@ from data_preparation.common.converter import Converter, Download, option
 from data_preparation.common.crop_images import SourceMask
 from data_preparation.common.sampling import AdaptivePoseSampler
 from data_preparation.common.workbench import Workbench
-from data_preparation.tdhp_files import CROP_OPTIONS, MASK_THRESHOLD, View, person_box
+from data_preparation.tdhp_files import CROP_OPTIONS, MASK_THRESHOLD, person_box
 from metrabs.data.examples import Example, Pose3DExample
+from metrabs.datasets import mpi_inf_3dhp
+from metrabs.datasets.mpi_inf_3dhp_train import View, calibrated_camera, read_poses
 from metrabs.geometry.camera import Camera
 
 SOURCE_INDICES = [0, 1, 2, 8, 12, 13, 17, 21, 22, 26, 27,
@@ -33,7 +35,7 @@ class MpiInf3dhpFull(Converter):
 
     NAME = "tdhp_full"
     TITLE = "MPI-INF-3DHP, all cameras and joints"
-    FOLDER = tdhp_files.FOLDER
+    FOLDER = mpi_inf_3dhp.FOLDER
     DETECTION_FILES = ("yolov4_detections",)
 
     subjects: tuple[int, ...] = option((1, 2, 3, 4, 5, 6, 7, 8), "numbers from 1", True)
@@ -52,15 +54,15 @@ class MpiInf3dhpFull(Converter):
     def sequences(self, data_root: pathlib.Path) -> list[View]:
         """Lists all views."""
         del data_root
-        return [View("train", subject, sequence, camera) for subject in self.subjects
+        return [View(subject, sequence, camera) for subject in self.subjects
                 for sequence in self.sequence_numbers for camera in self.cameras]
 
     def examples(self, sequence: View, bench: Workbench) -> Iterator[tuple[str, Example]]:
         """Yields the person in the chosen frames of a view."""
         view = sequence
-        camera, imsize_wh = tdhp_files.calibrated_camera(bench.folder, view)
+        camera, imsize_wh = calibrated_camera(bench.folder, view)
         poses_mm = camera.camera_to_world(
-            tdhp_files.read_poses(bench.folder, view).joints_mm[:, SOURCE_INDICES])
+            read_poses(bench.folder, view).joints_mm[:, SOURCE_INDICES])
         chosen = _chosen_frames(poses_mm, camera, imsize_wh, view, bench)
         video = f"{view.folder}/imageSequence/video_{view.camera}"
         for index, image, mask in tdhp_files.synchronous_frames(bench.folder, view, chosen):

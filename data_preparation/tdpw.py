@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from data_preparation.common.converter import Converter, Download, option
 from data_preparation.common.matching import joint_box
 from data_preparation.common.workbench import Workbench
 from metrabs.data.examples import Example, Pose3DExample
-from metrabs.datasets.readers import read_pickle, reading
+from metrabs.datasets import three_dpw
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import JointInfo
 
@@ -27,7 +27,6 @@ _JOINTS = JointInfo(
 )
 _PELVIS_LAST = [*range(1, 24), 0]  # SMPL has it first
 _BOX_FACTOR = 1.15
-_VARIABLES = ("jointPositions", "poses2d", "campose_valid", "cam_poses", "cam_intrinsics")
 
 
 class Sequence3dpw(NamedTuple):
@@ -46,10 +45,10 @@ class ThreeDpw(Converter):
 
     NAME = "tdpw"
     TITLE = "3D Poses in the Wild"
-    FOLDER = "3dpw"
+    FOLDER = three_dpw.FOLDER
 
     splits: tuple[str, ...] = option(
-        ("train", "validation", "test"),
+        three_dpw.SPLITS,
         "official splits to convert; all of them become the test phase", True)
 
     def downloads(self) -> Sequence[Download]:
@@ -73,55 +72,33 @@ class ThreeDpw(Converter):
 
     def sequences(self, data_root: pathlib.Path) -> list[Sequence3dpw]:
         """Lists the videos."""
-        folder = data_root / "3dpw" / "sequenceFiles"
-        return [Sequence3dpw(split, path.stem) for split in self.splits
-                for path in sorted((folder / split).glob("*.pkl"))]
+        return [Sequence3dpw(split, name) for split in self.splits
+                for name in three_dpw.list_videos(data_root / self.FOLDER, split)]
 
     def examples(
         self, sequence: Sequence3dpw, bench: Workbench
     ) -> Iterator[tuple[str, Example]]:
         """Yields all people in all frames where the camera and the person are known."""
-        content = read_sequence(
-            bench.folder / "sequenceFiles" / sequence.split / f"{sequence.name}.pkl")
-        num_people, num_frames = content["campose_valid"].shape
+        video = three_dpw.read_video(bench.folder, sequence.split, sequence.name)
+        joints_cam_mm, is_visible = video.joints_cam_mm[:, :, _PELVIS_LAST], video.is_visible
+        # 3DPW's world has no reliable vertical, so the camera is its own world.
+        camera = Camera(intrinsic_matrix=video.intrinsic_matrix, world_up=(0, -1, 0))
+        num_people, num_frames = is_visible.shape
         for frame in range(num_frames):
             for person in range(num_people):
                 name = f"imageFiles/{sequence.name}/image_{frame:05d}"
-                if not content["campose_valid"][person, frame]:
+                if not video.has_camera_pose[person, frame]:
                     bench.skip("camera pose unknown", name)
-                elif not content["poses2d"][person, frame].any():
+                elif not is_visible[person, frame]:
                     bench.skip("person not visible", name)
                 else:
-                    example = _example(content, person, frame, f"3dpw/{name}.jpg")
+                    joints_mm = joints_cam_mm[person, frame]
+                    example = Pose3DExample(
+                        image_path=f"{self.FOLDER}/{name}.jpg",
+                        world_coords=joints_mm.astype(np.float32), camera=camera,
+                        bbox=joint_box(camera.camera_to_image(joints_mm), _BOX_FACTOR),
+                    )
                     crop_path = f"{self.crop_folder}/{name}_{person:03d}.jpg"
                     cropped = bench.crop(example, crop_path)
                     if cropped is not None:
                         yield "test", cropped
-
-
-def read_sequence(path: pathlib.Path) -> dict[str, Any]:
-    """Returns the arrays of a sequence: [person, frame, ...] and [frame, ...]."""
-    content = read_pickle(path)
-    with reading(path, f"a 3DPW sequence with {', '.join(_VARIABLES)}"):
-        arrays = {name: np.asarray(content[name], np.float64) for name in _VARIABLES}
-        num_people, num_frames = arrays["campose_valid"].shape
-        joints_m = arrays.pop("jointPositions").reshape(num_people, num_frames, 24, 3)
-        arrays["joints_world_mm"] = joints_m[:, :, _PELVIS_LAST] * 1000
-    return arrays
-
-
-def _example(
-    content: dict[str, Any], person: int, frame: int, image_path: str
-) -> Pose3DExample:
-    """Returns a person in a full image, in the frame of the camera.
-
-    3DPW's world has no reliable vertical, so the camera is its own world.
-    """
-    extrinsics = content["cam_poses"][frame]
-    joints_mm = content["joints_world_mm"][person, frame] @ extrinsics[:3, :3].T
-    joints_mm += extrinsics[:3, 3] * 1000
-    camera = Camera(intrinsic_matrix=content["cam_intrinsics"], world_up=(0, -1, 0))
-    return Pose3DExample(
-        image_path=image_path, world_coords=joints_mm.astype(np.float32),
-        bbox=joint_box(camera.camera_to_image(joints_mm), _BOX_FACTOR), camera=camera,
-    )

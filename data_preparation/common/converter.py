@@ -33,6 +33,22 @@ class Download(NamedTuple):
     advice: str
 
 
+class SplitSequence(NamedTuple):
+    """A sequence of the raw data, with the split that its examples become part of.
+
+    Attributes:
+        split: 'train', 'valid' or 'test'.
+        source: What identifies the sequence in the raw files: a NamedTuple of plain values whose
+            `str()` is a unique relative path without extension.
+    """
+
+    split: str
+    source: Any
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+
 def option(default: Any, help: str, selects: bool = False) -> Any:
     """Declares a setting of a converter.
 

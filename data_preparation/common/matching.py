@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Optional
 
 import numpy as np
-import scipy.optimize
 
 from metrabs.geometry import boxes
+from metrabs.geometry.assignment import assign
 
 
 def joint_box(joints_px: np.ndarray, factor: float) -> np.ndarray:
@@ -31,20 +31,6 @@ def hull_with_best_detection(
     best = detections[np.argmax(detections[:, 4]), :4]
     hull = boxes.hull(box, best)
     return hull if boxes.iou(hull, box) > min_iou else box
-
-
-def assign(scores: np.ndarray) -> list[tuple[int, int]]:
-    """Assigns rows and columns one to one, so that the sum of scores is the largest.
-
-    Args:
-        scores: [p, n]; NaN counts as 0.
-
-    Returns:
-        Pairs (row, column), by row. There are as many as there are rows or columns, whichever are
-        fewer.
-    """
-    rows, columns = scipy.optimize.linear_sum_assignment(np.nan_to_num(scores), maximize=True)
-    return list(zip(rows.tolist(), columns.tolist()))
 
 
 def assign_boxes(

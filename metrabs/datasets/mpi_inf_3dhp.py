@@ -1,4 +1,4 @@
-"""The test set of MPI-INF-3DHP: six sequences whose cameras the dataset's documentation gives."""
+"""Raw files of MPI-INF-3DHP's test set; its cameras are given in the dataset's documentation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from metrabs.datasets.readers import open_hdf5, reading
-from metrabs.evaluation.protocols.mpi_inf_3dhp import ACTIVITIES
 from metrabs.geometry.camera import Camera
 
+FOLDER = "3dhp"
+ACTIVITIES = (
+    "Stand/Walk", "Exercise", "Sit on Chair", "Reach/Crouch", "On Floor", "Sports", "Misc.",
+)  # fmt: skip
+SCENES = ("green-screen", "no-green-screen", "outdoor")
 _ACTIVITY_OF_CODE = dict(enumerate(ACTIVITIES, start=1))
 _PELVIS_LAST = [*range(14), 15, 16, 14]
 
@@ -19,9 +23,10 @@ class TestFrame(NamedTuple):
     """An annotated frame of a test sequence.
 
     Attributes:
-        number: of the image, from 1.
-        joints_mm, universal_mm: [17, 3], camera frame; metric, and of standard height.
-        activity: what the person does.
+        number: Number of the image, from 1.
+        joints_mm: Metric joints `[17, 3]` in camera space, in the order of the training set.
+        universal_mm: The same joints scaled to a skeleton of standard height.
+        activity: One of ACTIVITIES.
     """
 
     number: int
@@ -31,7 +36,7 @@ class TestFrame(NamedTuple):
 
 
 def read_test_frames(path: pathlib.Path) -> list[TestFrame]:
-    """Reads the valid frames of an `annot_data.mat`, joints in the order of the training set.
+    """Reads the valid frames of an `annot_data.mat`.
 
     Raises:
         UserError: the file is missing or is not what is expected.
@@ -47,6 +52,11 @@ def read_test_frames(path: pathlib.Path) -> list[TestFrame]:
                       _ACTIVITY_OF_CODE[int(activities.flat[i])])
             for i in np.flatnonzero(is_valid)
         ]
+
+
+def scene_of(sequence: int) -> str:
+    """Returns the scene of a test sequence (from 1); there are two sequences of each."""
+    return SCENES[(sequence - 1) // 2]
 
 
 def camera_of(sequence: int) -> Camera:
@@ -77,10 +87,10 @@ def _camera_of_sensor(
     sensor_mm: tuple, imsize_wh: tuple, focal_mm: float, aspect: float, offset_mm: tuple,
     distortion: Optional[tuple], origin_mm: tuple, up: tuple, right: tuple,
 ) -> Camera:
-    """Builds a camera of the quantities that the dataset gives; all lengths in mm."""
+    """Builds a camera from the quantities that the dataset gives; all lengths in mm."""
     center_mm = np.array(sensor_mm) / 2 + offset_mm
     intrinsics = np.array([[focal_mm, 0, center_mm[0]], [0, focal_mm, center_mm[1]], [0, 0, 1]])
-    # The aspect ratio scales the principal point, too.
+    # The aspect ratio also scales the principal point.
     intrinsics[0] *= imsize_wh[0] / sensor_mm[0]
     intrinsics[1] *= imsize_wh[1] / sensor_mm[1] * aspect
     return Camera(

@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import pickle
 
-import h5py
 import numpy as np
 import pytest
 
 from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup
-from data_preparation.h36m import Human36M, Recording, read_boxes, read_camera
+from data_preparation.h36m import Human36M
 from metrabs.data.storage.cache import open_cache
 from metrabs.data.storage.images import read_image
 from metrabs.data.storage.masks import encode_mask
-from metrabs.datasets.h36m_cameras import read_cameras
+from metrabs.datasets.h36m import Recording, read_camera
 from metrabs.errors import UserError
 from tests.data_preparation.fakes import h36m as fake
 from tests.data_preparation.fakes.toolkit import check_markers, project
@@ -122,8 +121,8 @@ def test_missing_subject_is_named_with_the_archive_to_download(root):
         prepare(converter, Setup(str(root)), root / "cache2", num_workers=0)
 
 
-def test_a_subject_cannot_be_in_two_phases(root):
-    with pytest.raises(UserError, match="one phase"):
+def test_a_subject_cannot_be_in_two_splits(root):
+    with pytest.raises(UserError, match="one split"):
         Human36M(train_subjects=(1, 9), test_subjects=(9,)).sequences(root)
 
 
@@ -135,7 +134,7 @@ def test_an_unknown_camera_is_refused(root):
 @pytest.mark.parametrize("num_boxes", [fake.NUM_FRAMES - 2, fake.NUM_FRAMES + 2])
 def test_poses_and_boxes_are_cut_to_the_shorter_before_they_are_corrected(
         root, tmp_path, num_boxes):
-    recording = Recording("test", 9, "Greeting", fake.CAMERAS[0])
+    recording = Recording(9, "Greeting", fake.CAMERAS[0])
     fake.make_h36m(tmp_path, {9: ["Greeting"]}, fake.CAMERAS[:1])
     folder = tmp_path / "h36m"
     given = np.resize(np.array([100, 100, 40, 80], np.float32), (num_boxes, 4))
@@ -156,29 +155,3 @@ def test_more_room_shows_people_smaller(root, dataset, tmp_path):
     shares = [np.prod(e.bbox[2:]) / read_image(str(root / e.image_path))[..., 0].size
               for e in (usual, wide)]
     assert shares[1] < 0.9 * shares[0]  # the images end soon
-
-
-def test_a_frame_without_a_person_has_an_empty_box(tmp_path):
-    path = tmp_path / "S1" / "MySegmentsMat" / "ground_truth_bb" / "Walking.54138969.mat"
-    path.parent.mkdir(parents=True)
-    with h5py.File(path, "w") as file:
-        references = file.create_dataset("Masks", (1, 1), h5py.ref_dtype)
-        references[0, 0] = file.create_dataset("#refs#/0", data=np.zeros((9, 7), np.uint8)).ref
-    boxes_px = read_boxes(tmp_path, Recording("train", 1, "Walking", "54138969"))
-    np.testing.assert_array_equal(boxes_px, np.zeros((1, 4)))
-
-
-def test_damaged_metadata_is_named(tmp_path):
-    path = tmp_path / "metadata.xml"
-    path.write_text("<root><w0>[1 2 3]</w0></root>")
-    with pytest.raises(UserError, match="metadata.xml' is not Human3.6M's metadata"):
-        read_cameras(path)
-
-
-def test_damaged_boxes_are_named(tmp_path):
-    path = tmp_path / "S1" / "MySegmentsMat" / "ground_truth_bb" / "Walking.54138969.mat"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"not HDF5")
-    recording = Recording("train", 1, "Walking", "54138969")
-    with pytest.raises(UserError, match="Walking.54138969.mat' is not an HDF5"):
-        read_boxes(tmp_path, recording)

@@ -12,16 +12,16 @@ from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup, Workbench
 from data_preparation.muco import MuCo, _final_boxes
 from data_preparation.muco_sources import Source, read_extracted
-from data_preparation.tdhp_files import View
 from metrabs.data.storage.cache import open_cache
 from metrabs.data.storage.masks import decode_mask
+from metrabs.datasets.mpi_inf_3dhp_train import View
 from metrabs.geometry import boxes
 from tests.data_preparation.fakes import tdhp as fake
 from tests.data_preparation.fakes.toolkit import PALETTE, check_markers, project
 
 CONVERTER = MuCo(num_composites=4, subjects=(1, 2), sequence_numbers=(1,), cameras=(0, 1),
                  first_frame=0)
-VIEWS = [View("train", subject, 1, camera) for subject in (1, 2) for camera in (0, 1)]
+VIEWS = [View(subject, 1, camera) for subject in (1, 2) for camera in (0, 1)]
 
 
 @pytest.fixture(scope="module")

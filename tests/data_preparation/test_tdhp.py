@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import h5py
 import numpy as np
 import pytest
 
-from data_preparation import tdhp_files
 from data_preparation.common.run import prepare
 from data_preparation.common.workbench import Setup
 from data_preparation.tdhp import MpiInf3dhp
-from data_preparation.tdhp_files import View, read_calibration, read_poses
 from metrabs.data.augmentation.color_correction import brighten, white_balance
 from metrabs.data.storage.cache import open_cache
 from metrabs.data.storage.masks import decode_mask
-from metrabs.datasets import mpi_inf_3dhp
 from metrabs.errors import UserError
 from metrabs.geometry import boxes
 from metrabs.geometry.reprojection import reproject_box_side_midpoints
@@ -106,53 +102,6 @@ def test_test_images_stay_full_and_show_their_joints(root, dataset):
     assert [(e.scene_name, e.activity_name) for e in dataset.test] == [
         ("green-screen", "Stand/Walk"), ("green-screen", "Misc."),
         ("outdoor", "Stand/Walk"), ("outdoor", "Misc.")]
-
-
-def test_test_cameras_stand_upright():
-    for number in (1, 5):
-        camera = mpi_inf_3dhp.camera_of(number)
-        assert np.linalg.det(camera.R) == pytest.approx(1, abs=1e-5)
-        assert camera.R[1] @ camera.world_up < -0.9  # y of the image points down
-
-
-def test_annotations_end_where_the_published_table_says(root, monkeypatch):
-    monkeypatch.setitem(tdhp_files._NUM_FRAMES, 1, (12, 12))
-    monkeypatch.setitem(tdhp_files._SHORT_VIDEOS, (1, 1, 1), 7)
-    for camera, num_frames in ((0, 12), (1, 7)):
-        poses = read_poses(root / "3dhp", View("train", 1, 1, camera))
-        assert poses.joints_mm.shape == (num_frames, 28, 3)
-
-
-@pytest.mark.parametrize(("number", "expected"), [
-    (1, (1500.172288, 1500.832364, 1017.387336, 1043.490916)),
-    (5, (1683.983460, 1672.593708, 939.857540, 556.352188)),
-])
-def test_intrinsics_of_test_cameras_follow_from_sensor_and_lens(number, expected):
-    matrix = mpi_inf_3dhp.camera_of(number).intrinsic_matrix
-    np.testing.assert_allclose(matrix[[0, 1, 0, 1], [0, 1, 2, 2]], expected, rtol=1e-6)
-
-
-def test_an_unknown_activity_code_is_an_error(tmp_path):
-    fake.write_test_sequence(tmp_path / "TS1", 1, with_images=False)
-    path = tmp_path / "TS1" / "annot_data.mat"
-    with h5py.File(path, "a") as file:
-        file["activity_annotation"][0] = 0
-    with pytest.raises(UserError, match="annot_data.mat' is not a test annotation"):
-        mpi_inf_3dhp.read_test_frames(path)
-
-
-def test_a_camera_that_the_calibration_lacks_is_named(root):
-    num_cameras = len(read_calibration(root / "3dhp" / "S1" / "Seq1" / "camera.calibration"))
-    view = View("train", 1, 1, num_cameras)
-    with pytest.raises(UserError, match=f"ends after {num_cameras} cameras"):
-        tdhp_files.calibrated_camera(root / "3dhp", view)
-
-
-def test_a_damaged_calibration_is_named(tmp_path):
-    path = tmp_path / "camera.calibration"
-    path.write_text("Skeletool Camera Calibration File V1.0\nname 0\n  extrinsic 1 0 0\n")
-    with pytest.raises(UserError, match="camera.calibration' is not a Skeletool"):
-        read_calibration(path)
 
 
 def test_a_damaged_video_leaves_out_its_sequence_and_is_named(tmp_path):

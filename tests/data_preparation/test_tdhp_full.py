@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from data_preparation.common.workbench import Setup, Workbench
-from data_preparation.tdhp_files import View
 from data_preparation.tdhp_full import MpiInf3dhpFull, _chosen_frames
 from metrabs.data.augmentation.color_correction import brighten, white_balance
 from metrabs.data.storage.masks import decode_mask
+from metrabs.datasets.mpi_inf_3dhp_train import View
 from metrabs.geometry import boxes
 from metrabs.geometry.reprojection import reproject_box_side_midpoints
 from tests.data_preparation.fakes import tdhp as fake
@@ -70,7 +70,7 @@ def test_masks_hold_everything_before_the_green_screen(dataset):
 
 @pytest.mark.parametrize(("num_visible", "is_chosen"), [(8, False), (9, True)])
 def test_a_third_of_the_joints_must_be_visible(tmp_path, num_visible, is_chosen):
-    camera, view = fake.cameras()[0], View("train", 1, 1, 0)
+    camera, view = fake.cameras()[0], View(1, 1, 0)
     pose = np.full((28, 3), [0.0, 900, 0])
     pose[num_visible:] += (9000, 0, 0)
     bench = Workbench(CONVERTER, Setup(str(tmp_path)))

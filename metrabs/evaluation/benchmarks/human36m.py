@@ -9,9 +9,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from data_preparation.common.converter import option
-from data_preparation.h36m import Recording, read_boxes, read_camera, read_poses
-from metrabs.datasets.h36m_cameras import CAMERA_NAMES
+from metrabs.datasets.h36m import (
+    CAMERA_NAMES,
+    FOLDER,
+    Recording,
+    pose_folder,
+    read_boxes,
+    read_camera,
+    read_poses,
+)
 from metrabs.errors import UserError
 from metrabs.evaluation.benchmarks.base import (
     Benchmark,
@@ -23,6 +29,7 @@ from metrabs.evaluation.benchmarks.base import (
 from metrabs.evaluation.metrics import wacv_metrics
 from metrabs.evaluation.numbers import NumberGroup
 from metrabs.evaluation.protocols import human36m as protocol
+from metrabs.settings import setting
 
 _PROTOCOL = (
     "subjects {subjects}, every 64th frame, the dataset's boxes, 17 joints relative to the "
@@ -38,7 +45,7 @@ class Human36M(Benchmark):
     TITLE: ClassVar[str] = "Human3.6M"
     OPTIONS: ClassVar[PredictionOptions] = PredictionOptions("h36m_17")
 
-    only_s11: bool = option(False, "evaluate subject 11 alone")
+    only_s11: bool = setting(False, "evaluate subject 11 alone")
 
     @property
     def subjects(self) -> tuple[int, ...]:
@@ -52,8 +59,8 @@ class Human36M(Benchmark):
     def frames(self, data_root: pathlib.Path, sequence: str) -> list[Frame]:
         """Lists the frames of a recording with their boxes and camera."""
         recording = next(r for r in self._recordings(data_root) if str(r) == sequence)
-        camera = read_camera(data_root / "h36m", recording)
-        boxes = read_boxes(data_root / "h36m", recording)
+        camera = read_camera(data_root / FOLDER, recording)
+        boxes = read_boxes(data_root / FOLDER, recording)
         return [
             Frame(path, camera, boxes[i])
             for i, path, _ in _truth_of_recording(data_root, recording)
@@ -88,7 +95,7 @@ class Human36M(Benchmark):
 
     def _recordings(self, data_root: pathlib.Path) -> Iterator[Recording]:
         for subject in self.subjects:
-            folder = data_root / "h36m" / f"S{subject}" / "MyPoseFeatures" / "D3_Positions"
+            folder = pose_folder(data_root / FOLDER, subject)
             activities = sorted(p.stem for p in folder.glob("*.cdf") if "_" not in p.stem)
             if not activities:
                 raise UserError(
@@ -97,16 +104,14 @@ class Human36M(Benchmark):
                 )
             for activity in activities:
                 for camera in CAMERA_NAMES:
-                    yield Recording("test", subject, activity, camera)
+                    yield Recording(subject, activity, camera)
 
 
 def _truth_of_recording(
     data_root: pathlib.Path, recording: Recording
 ) -> Iterator[tuple[int, str, np.ndarray]]:
     """Yields index, image path and pose [17, 3] in world mm of the evaluated frames."""
-    subject_folder = f"h36m/S{recording.subject}"
-    poses_mm = read_poses(data_root / subject_folder / "MyPoseFeatures" / "D3_Positions"
-                          / f"{recording.activity}.cdf")
-    folder = f"{subject_folder}/Images/{recording.activity}.{recording.camera}"
+    poses_mm = read_poses(data_root / FOLDER, recording.subject, recording.activity)
     for i in range(0, len(poses_mm), protocol.FRAME_STEP):
-        yield i, f"{folder}/frame_{i:06d}.jpg", poses_mm[i, list(protocol.POSITIONS_AMONG_25)]
+        yield (i, f"{FOLDER}/{recording.image_path(i)}",
+               poses_mm[i, list(protocol.POSITIONS_AMONG_25)])

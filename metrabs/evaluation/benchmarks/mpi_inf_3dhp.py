@@ -9,8 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from data_preparation.common.converter import option
-from metrabs.datasets.mpi_inf_3dhp import TestFrame, camera_of, read_test_frames
+from metrabs.datasets.mpi_inf_3dhp import (
+    ACTIVITIES,
+    SCENES,
+    TestFrame,
+    camera_of,
+    read_test_frames,
+    scene_of,
+)
 from metrabs.evaluation.benchmarks.base import (
     Benchmark,
     Frame,
@@ -20,10 +26,11 @@ from metrabs.evaluation.benchmarks.base import (
 )
 from metrabs.evaluation.numbers import NumberGroup
 from metrabs.evaluation.protocols import mpi_inf_3dhp as protocol
+from metrabs.settings import setting
 
 _NUM_SEQUENCES = 6
 _OFFICIAL_ORDER = [*range(14), 16, 14, 15]  # the reader puts the pelvis last
-_SHARES = {name: True for name in (*protocol.ACTIVITIES, *protocol.SCENES)}
+_SHARES = {name: True for name in (*ACTIVITIES, *SCENES)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +42,7 @@ class MpiInf3dhp(Benchmark):
     OPTIONS: ClassVar[PredictionOptions] = PredictionOptions(
         "mpi_inf_3dhp_17", detector_threshold=0.0, max_detections=1)
 
-    universal_skeleton: bool = option(False, "compare with the poses of a standard skeleton")
+    universal_skeleton: bool = setting(False, "compare with the poses of a standard skeleton")
 
     def sequences(self, data_root: pathlib.Path) -> list[str]:
         """Lists TS1 to TS6."""
@@ -56,7 +63,7 @@ class MpiInf3dhp(Benchmark):
                 expected.append(image_path)
                 true_mm.append(camera_of(number).camera_to_world(joints_mm[_OFFICIAL_ORDER]))
                 activities.append(frame.activity)
-                scenes.append(protocol.scene_of(number))
+                scenes.append(scene_of(number))
         check_same_frames(predicted, expected, path)
         truth = np.array(true_mm, np.float64)
         text = ("TS1 to TS6, valid frames, best detection, {} joints relative to the pelvis, "

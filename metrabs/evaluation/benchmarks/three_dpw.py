@@ -12,10 +12,8 @@ from typing import Any, ClassVar, Optional
 import cv2
 import numpy as np
 
-from data_preparation.common.converter import option
-from data_preparation.common.matching import assign
-from data_preparation.tdpw import read_sequence
 from metrabs.data.storage.masks import decode_mask
+from metrabs.datasets import three_dpw
 from metrabs.datasets.readers import read_pickle, reading
 from metrabs.errors import UserError
 from metrabs.evaluation.benchmarks.association import scores_by_joints, scores_by_masks
@@ -28,11 +26,11 @@ from metrabs.evaluation.benchmarks.base import (
 from metrabs.evaluation.metrics import wacv_metrics
 from metrabs.evaluation.numbers import NumberGroup
 from metrabs.evaluation.protocols import three_dpw as protocol
+from metrabs.geometry.assignment import assign
 from metrabs.geometry.camera import Camera
+from metrabs.settings import setting
 from metrabs.skeletons import tables
 
-_SPLITS = ("train", "validation", "test")
-_PELVIS_FIRST = [23, *range(23)]  # the reader puts it last
 _SMOOTHING = ("none", "causal", "acausal")
 
 
@@ -46,18 +44,18 @@ class ThreeDpw(Benchmark):
         "smpl_24", num_aug=5, internal_batch_size=64)
     ENDING: ClassVar[str] = ""
 
-    gtassoc: bool = option(
+    gtassoc: bool = setting(
         False, "associate people by the given 2D poses; default: by tracked masks in "
         "3dpw-more/stcn-pred")
-    real_intrinsics: bool = option(False, "the camera counts as known")
-    testset_only: bool = option(False, "the official test split alone")
-    smoothing: str = option("none", f"of tracks over time: {', '.join(_SMOOTHING)}")
+    real_intrinsics: bool = setting(False, "the camera counts as known")
+    testset_only: bool = setting(False, "the official test split alone")
+    smoothing: str = setting("none", f"of tracks over time: {', '.join(_SMOOTHING)}")
 
     def sequences(self, data_root: pathlib.Path) -> list[str]:
         """Lists 'split/name'."""
-        splits = _SPLITS[-1:] if self.testset_only else _SPLITS
-        return [f"{split}/{path.stem}" for split in splits
-                for path in sorted((data_root / "3dpw/sequenceFiles" / split).glob("*.pkl"))]
+        splits = ("test",) if self.testset_only else three_dpw.SPLITS
+        return [f"{split}/{name}" for split in splits
+                for name in three_dpw.list_videos(data_root / three_dpw.FOLDER, split)]
 
     def frames(self, data_root: pathlib.Path, sequence: str) -> list[Frame]:
         """Lists all images of a sequence."""
@@ -68,8 +66,8 @@ class ThreeDpw(Benchmark):
             raise UserError(f"There are no images in '{folder}'. Unpack imageFiles.zip again.")
         camera = None
         if self.real_intrinsics:
-            content = _read(data_root, sequence)
-            camera = Camera(intrinsic_matrix=content["cam_intrinsics"], world_up=(0, -1, 0))
+            intrinsics = _read(data_root, sequence).intrinsic_matrix
+            camera = Camera(intrinsic_matrix=intrinsics, world_up=(0, -1, 0))
         return [Frame(f"3dpw/imageFiles/{name}/{path}", camera) for path in paths]
 
     def combine(
@@ -120,7 +118,8 @@ class ThreeDpw(Benchmark):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Returns predicted and true poses [n, 24, 3] in camera space, mm."""
         file = path / f"{sequence}.pkl"
-        true_mm, is_valid = _truth(_read(data_root, sequence))
+        video = _read(data_root, sequence)
+        true_mm, is_valid = video.joints_cam_mm, video.has_camera_pose & video.is_visible
         with reading(file, "a pickle of jointPositions [people, frames, 24, 3]"):
             tracks_mm = np.asarray(read_pickle(file)["jointPositions"], np.float64) * 1000
             if tracks_mm.shape != true_mm.shape:
@@ -133,7 +132,7 @@ class ThreeDpw(Benchmark):
         self, data_root: pathlib.Path, sequence: str, predictions: Predictions
     ) -> np.ndarray:
         """Associates predictions with annotated people: [people, frames, 24, 3], mm."""
-        given_px = np.swapaxes(_read(data_root, sequence)["poses2d"], 2, 3)
+        given_px = np.swapaxes(_read(data_root, sequence).poses2d_px, 2, 3)
         tracks = np.full([*given_px.shape[:2], 24, 3], np.nan)
         previous: list[Optional[np.ndarray]] = [None] * len(tracks)
         of_frame = collections.defaultdict(list)
@@ -200,16 +199,7 @@ def _continued(tracks: np.ndarray) -> np.ndarray:
     return tracks
 
 
-def _read(data_root: pathlib.Path, sequence: str) -> dict[str, Any]:
-    return read_sequence(data_root / "3dpw/sequenceFiles" / f"{sequence}.pkl")
-
-
-def _truth(content: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns true poses [people, frames, 24, 3] in camera space, mm, and what is evaluated."""
-    joints_mm = content["joints_world_mm"][:, :, _PELVIS_FIRST]
-    rotations, translations_m = content["cam_poses"][:, :3, :3], content["cam_poses"][:, :3, 3]
-    true_mm = np.einsum("fij,pfkj->pfki", rotations, joints_mm)
-    true_mm += translations_m[np.newaxis, :, np.newaxis] * 1000
-    is_visible = content["poses2d"].any(axis=(2, 3))
-    return true_mm, (content["campose_valid"] > 0) & is_visible
+def _read(data_root: pathlib.Path, sequence: str) -> three_dpw.AnnotatedVideo:
+    split, _, name = sequence.partition("/")
+    return three_dpw.read_video(data_root / three_dpw.FOLDER, split, name)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metrabs.datasets.h36m import activity_name
 from metrabs.errors import UserError
 from metrabs.geometry.pose_distances import aligned_distances, relative_distances
 
@@ -14,7 +15,6 @@ ACTIVITIES = (
     "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases", "Sitting",
     "SittingDown", "Smoking", "Photo", "Waiting", "Walking", "WalkDog", "WalkTogether",
 )  # fmt: skip
-_OTHER_NAMES = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}  # of some downloads
 FRAME_STEP = 64
 ROOT_JOINT = 0
 # Where the 17 joints are among the 25 of our skeleton h36m_25.
@@ -25,8 +25,7 @@ def activity_of(image_path: str) -> str:
     """Returns the activity of a frame, such as 'SittingDown' of
     'h36m/S9/Images/SittingDown 1.60457274/frame_000064.jpg'.
     """
-    name = pathlib.PurePosixPath(image_path).parent.name.split(".")[0].split(" ")[0]
-    return _OTHER_NAMES.get(name, name)
+    return activity_name(pathlib.PurePosixPath(image_path).parent.name.split(".")[0])
 
 
 def error_per_activity(

@@ -6,22 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metrabs.datasets.mpi_inf_3dhp import ACTIVITIES, SCENES
 from metrabs.evaluation import metrics
 from metrabs.geometry.pose_distances import aligned_distances, relative_distances
 
-ACTIVITIES = (
-    "Stand/Walk", "Exercise", "Sit on Chair", "Reach/Crouch", "On Floor", "Sports", "Misc.",
-)  # fmt: skip
-SCENES = ("green-screen", "no-green-screen", "outdoor")
 OUTDOOR = SCENES[2]
 ROOT_JOINT = 14
 NUM_PCK_JOINTS = 14  # the first ones; the pelvis, whose distance is zero, is not among them
 PCK_THRESHOLD_MM = 150.0
-
-
-def scene_of(test_subject: int) -> str:
-    """Returns the scene of TS1 ... TS6: two subjects each."""
-    return SCENES[(test_subject - 1) // 2]
 
 
 def classic_numbers(

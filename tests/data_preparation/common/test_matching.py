@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from data_preparation.common.matching import (
-    assign,
     assign_boxes,
     hull_with_best_detection,
     joint_box,
@@ -35,19 +34,6 @@ def test_the_hull_must_overlap_by_more_than_the_limit():
     twice_as_high = np.array([[10, 10, 20, 80, 0.9]])  # overlap exactly one half
     np.testing.assert_array_equal(hull_with_best_detection(BOX, twice_as_high), BOX)
     assert hull_with_best_detection(BOX, twice_as_high, min_iou=0.49)[3] == 80
-
-
-def test_the_best_sum_of_scores_wins_over_the_best_single_score():
-    assert assign(np.array([[0.9, 0.8], [0.8, 0.1]])) == [(0, 1), (1, 0)]
-
-
-def test_undefined_scores_count_as_nothing():
-    assert assign(np.array([[np.nan, 0.5], [0.4, np.nan]])) == [(0, 1), (1, 0)]
-
-
-def test_with_fewer_predictions_somebody_has_none():
-    assert assign(np.array([[0.1], [0.7]])) == [(1, 0)]
-    assert assign(np.zeros([2, 0])) == []
 
 
 def test_assignment_maximises_the_sum_of_overlaps():

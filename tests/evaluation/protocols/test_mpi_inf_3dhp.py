@@ -6,11 +6,6 @@ import pytest
 from metrabs.evaluation.protocols import mpi_inf_3dhp
 
 
-def test_scenes_come_in_pairs_of_subjects():
-    scenes = [mpi_inf_3dhp.scene_of(subject) for subject in range(1, 7)]
-    assert scenes == ["green-screen"] * 2 + ["no-green-screen"] * 2 + ["outdoor"] * 2
-
-
 def test_joints_beyond_the_first_14_count_in_the_mean_error_only():
     true = np.random.default_rng(0).normal(size=(2, 17, 3)) * 300
     pred = true.copy()
