@@ -1,23 +1,27 @@
-"""What ends a program early without being a bug: mistakes of the user and interruptions."""
+"""Errors caused by user input, and interruptions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 
-class UserError(Exception):
-    """Something the user gave cannot be used.
+class UserError(ValueError):
+    """Invalid user input: an argument, a setting or a file.
 
-    The message is one line that says what was given, what was expected and what to do. Command
-    line programs print it without a traceback and exit with code 1.
+    The message is one line that says what was given, what was expected and what to do. Commands
+    print it without a traceback and exit with code 1.
     """
+
+    # AutoGraph replaces an error raised in a `tf.function` by its own StagingError, unless the
+    # error has exactly this constructor; that of ValueError is another object.
+    __init__ = Exception.__init__
 
 
 class Interrupted(Exception):
-    """Training was ended by a signal; its state is saved.
+    """Training was stopped by a signal; its state is saved.
 
     Attributes:
-        signal_number: such as 15 for SIGTERM.
+        signal_number: Number of the signal, such as 15 for SIGTERM.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -26,21 +30,21 @@ class Interrupted(Exception):
 
 
 class WorkerLostError(Exception):
-    """Another process of a training on several machines has died."""
+    """Another process of a multi-worker training has died."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"Another worker was lost ({reason}). Start all of them again; they resume from the "
-            "last checkpoint."
+            f"Another worker was lost ({reason}). Restart all workers; they resume from the last "
+            "checkpoint."
         )
 
 
 def unknown_name_error(kind: str, given: str, known: Iterable[str]) -> UserError:
-    """Builds the error for a name that is not in a table, listing what is known.
+    """Returns the error for a name that is not in a table; its message lists the known names.
 
     Args:
-        kind: what the name stands for, such as 'backbone'.
-        given: the name that was not found.
-        known: the names that would have been accepted.
+        kind: What the name stands for, such as 'backbone'.
+        given: The name that was not found.
+        known: The names that would have been accepted.
     """
     return UserError(f"Unknown {kind} '{given}'. Known: {', '.join(sorted(known))}.")

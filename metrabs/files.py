@@ -1,4 +1,4 @@
-"""Writing files so that an interruption never leaves a damaged one behind."""
+"""Writing files and folders such that an interruption never leaves a damaged one behind."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import Union
 
+from metrabs.errors import UserError
+
 PathLike = Union[str, "os.PathLike[str]"]
+
+_FILE_MODE = 0o666  # less the umask
+_FOLDER_MODE = 0o777
 
 
 @contextlib.contextmanager
 def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary path beside `path`; it replaces `path` when the block succeeds.
+    """Yields a temporary file next to `path`, which replaces `path` when the block succeeds.
 
-    If the block raises, the temporary file is removed and whatever was at `path` stays as it was.
+    If the block raises, the temporary file is removed, and what was at `path` stays as it was.
     The temporary name keeps the suffix of `path`, since some writers choose the format by it.
 
     Args:
-        path: the final place of the file. Missing parent folders are created.
+        path: Final path of the file. Missing parent folders are created.
     """
     target = pathlib.Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -32,12 +38,73 @@ def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
     temporary = pathlib.Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_current_umask())
+        os.chmod(temporary, _FILE_MODE & ~_current_umask())
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: PathLike) -> Iterator[pathlib.Path]:
+    """Yields an empty folder next to `path`, which replaces `path` when the block succeeds.
+
+    If the block raises, the new folder is removed, and what was at `path` stays as it was.
+
+    Args:
+        path: Final path of the folder. Missing parent folders are created.
+    """
+    target = pathlib.Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = pathlib.Path(
+        tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    )
+    try:
+        os.chmod(temporary, _FOLDER_MODE & ~_current_umask())
+        yield temporary
+        replace_folder(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def replace_folder(new: PathLike, path: PathLike) -> None:
+    """Renames the folder `new` to `path`, in place of a folder that is there.
+
+    The old folder is renamed before it is deleted. A process that is killed between the two
+    renames leaves it next to `path`, under the name `.<name>.old`.
+
+    Raises:
+        OSError: the folder cannot be renamed; then the old one is back in its place.
+    """
+    target = pathlib.Path(path)
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)  # left behind by a process that was killed
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(target, old)
+    try:
+        os.rename(new, target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.rename(old, target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def check_is_saved_model_or_free(path: PathLike) -> None:
+    """Checks that writing a SavedModel to `path` would destroy nothing else.
+
+    Raises:
+        UserError: there is a file, or a folder that is neither empty nor a SavedModel.
+    """
+    folder = pathlib.Path(path)
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "saved_model.pb").exists()):
+        raise UserError(
+            f"'{folder}' exists and is not a SavedModel; remove it or choose another output "
+            "folder."
+        )
 
 
 def write_text_atomically(path: PathLike, text: str) -> None:

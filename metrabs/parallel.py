@@ -1,4 +1,4 @@
-"""Doing many independent tasks at the same time, in processes of this machine or elsewhere."""
+"""Running independent tasks in parallel: in local processes or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_DEFAULT_WORKERS = 12
 
 
 def default_num_workers() -> int:
-    """Returns one process per processor that this program may use, at most 12."""
+    """Returns the number of CPUs that this process may use, but at most 12."""
     num_usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     return min(num_usable or os.cpu_count() or 1, _MAX_DEFAULT_WORKERS)
 
@@ -27,16 +27,16 @@ def results_as_completed(
     function: Callable[[_Task], _Result], tasks: Sequence[_Task],
     num_workers: Optional[int] = None, dask_scheduler: str = "",
 ) -> Iterator[_Result]:
-    """Yields the results of a function for each of many tasks, in the order of completion.
+    """Yields the results of calling a function on each task, in the order of completion.
 
-    If a task fails or the caller stops, the tasks that have not begun are dropped.
+    If a task fails or the caller stops, tasks that have not started are cancelled.
 
     Args:
-        function: picklable, like its arguments and results.
-        tasks: its arguments.
-        num_workers: processes; default: one per processor, at most 12; 0 or 1: this process. With
-            more, the calling script must be importable (`if __name__ == "__main__":`).
-        dask_scheduler: address of a Dask cluster to use in place of processes, such as
+        function: Picklable, like its arguments and results.
+        tasks: Arguments of the calls.
+        num_workers: Number of processes; default: one per CPU, at most 12. 0 or 1: this process.
+            With more, the calling script must be importable (`if __name__ == "__main__":`).
+        dask_scheduler: Address of a Dask scheduler to use instead of local processes, such as
             'tcp://host:8786'. Its workers need this package and the same folders.
 
     Raises:
@@ -50,7 +50,7 @@ def results_as_completed(
         if dask_scheduler:
             executor = stack.enter_context(_dask_executor(dask_scheduler))
         else:
-            # Forking would copy the threads' locks of whatever the caller has started.
+            # Forking would copy locks that threads of the caller may hold.
             context = multiprocessing.get_context("spawn")
             executor = stack.enter_context(concurrent.futures.ProcessPoolExecutor(
                 min(num_workers, len(tasks)), context))
@@ -61,8 +61,8 @@ def results_as_completed(
                 yield future.result()
         except BrokenProcessPool as error:
             raise UserError(
-                "A worker process died, probably for lack of memory. Call again with fewer "
-                "--workers; what is finished is kept."
+                "A worker process died, probably for lack of memory. Use fewer worker processes and "
+                "run again; finished tasks are kept."
             ) from error
 
 

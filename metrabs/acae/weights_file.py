@@ -132,10 +132,10 @@ def load_affine_weights(path: PathLike) -> AffineWeights:
                 raise UserError(f"{path} must hold arrays w1 and w2, it has: {', '.join(file)}.")
             names = tuple(file["joint_names"]) if "joint_names" in file else None
             return AffineWeights(file["w1"], file["w2"], names)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not a readable .npz file: {error}.") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is not a readable .npz file: {error}.") from error
 
 
 def find_affine_weights(name_or_path: PathLike) -> pathlib.Path:

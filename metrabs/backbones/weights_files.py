@@ -67,6 +67,8 @@ def load_weights_file(network: tf.keras.Model, path: str) -> None:
         else:
             _check_layers(network, path)
             network.load_weights(path, by_name=True)
+    except UserError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"The backbone weights file '{path}' does not fit this backbone: {error}"

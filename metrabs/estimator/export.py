@@ -6,15 +6,12 @@ The result needs TensorFlow alone: `tf.saved_model.load(folder)`. Its folder als
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pathlib
 import platform
-import shutil
 import tarfile
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -25,7 +22,13 @@ from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.estimator.detectors.contract import describe_detector
 from metrabs.estimator.estimator import PoseEstimator
-from metrabs.files import PathLike, atomic_path, sha256_of_file
+from metrabs.files import (
+    PathLike,
+    atomic_folder,
+    atomic_path,
+    check_is_saved_model_or_free,
+    sha256_of_file,
+)
 from metrabs.models.crop_model import CropModel
 from metrabs.models.inference_model import InferenceCropModel, taking_float16_crops
 from metrabs.skeletons.tables import Skeleton, export_skeletons
@@ -96,7 +99,7 @@ def export_estimator(
             folder holds something else.
     """
     target = pathlib.Path(output_dir)
-    _check_replaceable(target)
+    check_is_saved_model_or_free(target)
     joint_names = [name.decode() for name in crop_model.joint_names.numpy()]
     if skeletons is None:
         if settings.get("joint_transform") is not None:
@@ -115,7 +118,7 @@ def export_estimator(
         "input_resolution": int(crop_model.input_resolution.numpy()),
         "num_latent_keypoints": affine_weights.num_latents if affine_weights else None,
     }
-    with _atomic_folder(target) as folder:
+    with atomic_folder(target) as folder:
         save_estimator(estimator, folder)
         _write_manifest(folder, description, skeletons, config)
     return target
@@ -198,28 +201,3 @@ def _write_manifest(
     path = folder / MANIFEST_PATH
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(manifest, indent=2, sort_keys=True), encoding="utf-8")
-
-
-def _check_replaceable(target: pathlib.Path) -> None:
-    if not target.exists():
-        return
-    if not target.is_dir() or (any(target.iterdir()) and not (target / "saved_model.pb").exists()):
-        raise UserError(
-            f"{target} exists and is not an export; remove it or choose another output folder."
-        )
-
-
-@contextlib.contextmanager
-def _atomic_folder(target: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields a new folder that takes the place of `target` when the block succeeds."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = pathlib.Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
-        new = scratch / "new"
-        new.mkdir()  # unlike the scratch folder, readable as the user's umask says
-        yield new
-        if target.exists():
-            os.rename(target, scratch / "old")
-        os.rename(new, target)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -65,6 +65,8 @@ def extract_archive(
             _extract_zip(archive, extraction)
         else:
             _extract_tar(archive, extraction, is_gzip=signature == b"\x1f\x8b")
+    except UserError:
+        raise
     except _DAMAGE as error:
         raise DamagedArchiveError(f"damaged archive ({error or type(error).__name__})") from error
 

@@ -14,14 +14,13 @@ import logging
 import os
 import pathlib
 import re
-import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
 from typing import Optional
 
 from metrabs.errors import UserError
-from metrabs.files import PathLike, write_text_atomically
+from metrabs.files import PathLike, replace_folder, write_text_atomically
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -77,11 +76,10 @@ def place(
     Returns:
         `folder`.
     """
-    _remove(folder)
     # Removed first and written last: a digest on record always belongs to what is there.
     _descriptor_path(folder).unlink(missing_ok=True)
     try:
-        os.rename(unpacked, folder)
+        replace_folder(unpacked, folder)
     except OSError:
         # TensorFlow Hub, which does not know our lock, may have been faster.
         if sha256 is not None or find_saved_model(folder) is None:
@@ -95,15 +93,6 @@ def place(
     ]
     write_text_atomically(_descriptor_path(folder), "\n".join(lines))
     return folder
-
-
-def _remove(folder: pathlib.Path) -> None:
-    """Removes a folder so that nobody ever sees a half of it."""
-    doomed = folder.with_name(folder.name + ".metrabs.old")
-    shutil.rmtree(doomed, ignore_errors=True)
-    if folder.exists():
-        os.rename(folder, doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
 
 
 @contextlib.contextmanager

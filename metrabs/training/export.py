@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import pathlib
-import shutil
 from collections.abc import Sequence
 from typing import Optional
 
 import tensorflow as tf
 
 from metrabs.config import Config
-from metrabs.errors import UserError
-from metrabs.files import PathLike, write_text_atomically
+from metrabs.files import PathLike, atomic_folder, check_is_saved_model_or_free
 from metrabs.models.crop_model import CropModel
 from metrabs.training.checkpoints import CONFIG_FILE
 from metrabs.training.model_loading import load_crop_model, source_checkpoint
@@ -34,10 +32,12 @@ def export_crop_model(config: Config, path: PathLike) -> pathlib.Path:
         UserError: there is no checkpoint, or it does not fit the settings.
     """
     checkpoint = source_checkpoint(config)
-    folder = _replaceable(checkpoint.parent / path)
+    folder = checkpoint.parent / path
+    check_is_saved_model_or_free(folder)
     model = load_crop_model(checkpoint, config)
-    save_crop_model(model, folder)
-    write_text_atomically(folder / CONFIG_FILE, config.to_json())
+    with atomic_folder(folder) as new_folder:
+        _write(model, new_folder)
+        (new_folder / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
     _logger.info("Exported %s to %s", checkpoint.name, folder)
     return folder
 
@@ -61,6 +61,14 @@ def save_crop_model(
     Raises:
         UserError: something else is there.
     """
+    check_is_saved_model_or_free(folder)
+    with atomic_folder(folder) as new_folder:
+        _write(model, new_folder, backbone_weights)
+
+
+def _write(
+    model: CropModel, folder: PathLike, backbone_weights: Optional[Sequence[tf.Variable]] = None
+) -> None:
     exported = tf.Module(name="crop_model")
     exported.predict_multi = model.predict_multi
     exported.predict_multi_float32 = model.predict_multi_float32
@@ -69,22 +77,10 @@ def save_crop_model(
     exported.input_resolution = model.input_resolution
     exported.backbone = _Part(model.backbone, 3, backbone_weights)
     exported.heatmap_heads = _Part(model.heatmap_heads, model.backbone.output_shape[-1])
-    folder = _replaceable(pathlib.Path(folder))
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
     tf.saved_model.save(
-        exported, str(unfinished), signatures={"serving_default": model.predict_multi_float32},
+        exported, str(folder), signatures={"serving_default": model.predict_multi_float32},
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=True),
     )
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
-
-
-def _replaceable(folder: pathlib.Path) -> pathlib.Path:
-    if folder.exists() and not (folder / "saved_model.pb").exists():
-        raise UserError(
-            f"'{folder}' exists and is not a SavedModel; choose another --export_file."
-        )
-    return folder
 
 
 class _Part(tf.Module):

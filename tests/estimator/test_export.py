@@ -166,7 +166,7 @@ def test_archive_has_the_model_at_its_top(export, tmp_path):
 
 def test_only_exports_are_replaced_and_failures_leave_them_alone(tmp_path):
     (tmp_path / "diary.txt").write_text("dear diary")
-    with pytest.raises(UserError, match="is not an export"):
+    with pytest.raises(UserError, match="is not a SavedModel"):
         export_estimator(_crop_model(), tmp_path, skeletons=SKELETONS)
     earlier = tmp_path / "earlier"
     earlier.mkdir()

@@ -151,6 +151,8 @@ def open_cache(path: PathLike) -> PoseDataset:
         return PoseDataset(
             content["name"], joint_info, shares=content["shares"], bone_lengths_mm=bones, **tables
         )
+    except UserError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise UserError(
             f"Cache file '{path}' is damaged: its index lacks or garbles an entry ({error}). "

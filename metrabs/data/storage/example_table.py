@@ -69,6 +69,8 @@ class ExampleTable(ExampleSequence):
             return decode_example(
                 record, blob, self.num_joints, self.is_3d, self._stored.categories
             )
+        except UserError:
+            raise
         except (ValueError, IndexError, OverflowError, MemoryError) as error:
             path = self._origin[1][0]
             raise UserError(

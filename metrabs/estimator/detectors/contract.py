@@ -64,6 +64,8 @@ def check_detector(detector: Any, name: str) -> None:
     try:
         boxes = predict(images, tf.constant(1.0), tf.constant(0.7), tf.constant(False),
                         tf.constant(False))  # fmt: skip
+    except UserError:
+        raise
     except (TypeError, ValueError, tf.errors.OpError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(

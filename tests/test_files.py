@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import stat
+from collections.abc import Iterator
+
+import pytest
+
+from metrabs import files
+from metrabs.errors import UserError
+
+_Folder = pathlib.Path
+
+
+def _mode(path: pathlib.Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextlib.contextmanager
+def _umask(umask: int) -> Iterator[None]:
+    previous = os.umask(umask)
+    try:
+        yield
+    finally:
+        os.umask(previous)
+
+
+def _saved_model(folder: pathlib.Path, content: str = "graph") -> pathlib.Path:
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_text(content)
+    return folder
+
+
+def test_atomic_path_replaces_the_file_and_leaves_nothing_else(tmp_path: _Folder) -> None:
+    target = tmp_path / "missing" / "file.npz"
+    files.write_text_atomically(target, "old")
+    with files.atomic_path(target) as temporary:
+        assert temporary.suffix == ".npz" and temporary.parent == target.parent
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_failed_write_leaves_the_file_as_it_was(tmp_path: _Folder) -> None:
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), files.atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("umask, expected", [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_mode_of_files_follows_the_umask(tmp_path: _Folder, umask: int, expected: int) -> None:
+    with _umask(umask):
+        files.write_text_atomically(tmp_path / "file", "content")
+    assert _mode(tmp_path / "file") == expected
+
+
+@pytest.mark.parametrize("umask, expected", [(0o022, 0o755), (0o002, 0o775), (0o077, 0o700)])
+def test_mode_of_folders_follows_the_umask(tmp_path: _Folder, umask: int, expected: int) -> None:
+    with _umask(umask), files.atomic_folder(tmp_path / "folder"):
+        pass
+    assert _mode(tmp_path / "folder") == expected
+
+
+def test_umask_is_not_changed_by_reading_it(tmp_path: _Folder) -> None:
+    with _umask(0o027):
+        files.write_text_atomically(tmp_path / "file", "content")
+        assert os.umask(0o027) == 0o027
+
+
+def test_atomic_folder_replaces_the_folder_and_leaves_nothing_else(tmp_path: _Folder) -> None:
+    target = _saved_model(tmp_path / "missing" / "model", "old")
+    (target / "leftover").touch()
+    with files.atomic_folder(target) as folder:
+        assert folder.parent == target.parent and not list(folder.iterdir())
+        (folder / "saved_model.pb").write_text("new")
+        assert (target / "saved_model.pb").read_text() == "old"
+    assert [path.name for path in target.iterdir()] == ["saved_model.pb"]
+    assert (target / "saved_model.pb").read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_failed_export_leaves_the_folder_as_it_was(tmp_path: _Folder) -> None:
+    target = _saved_model(tmp_path / "model", "old")
+    with pytest.raises(RuntimeError), files.atomic_folder(target) as folder:
+        (folder / "saved_model.pb").write_text("half")
+        raise RuntimeError
+    assert (target / "saved_model.pb").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_old_folder_returns_if_the_new_one_cannot_be_placed(tmp_path: _Folder) -> None:
+    target = _saved_model(tmp_path / "model", "old")
+    with pytest.raises(OSError):
+        files.replace_folder(tmp_path / "not there", target)
+    assert (target / "saved_model.pb").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_some_complete_folder_exists_whenever_the_process_is_killed(
+    tmp_path: _Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Not handled by anybody, as a killed process handles nothing."""
+
+    target, new = _saved_model(tmp_path / "model", "old"), _saved_model(tmp_path / "new", "new")
+    rename = os.rename
+    calls = []
+
+    def rename_or_die(source: files.PathLike, destination: files.PathLike) -> None:
+        calls.append(destination)
+        if len(calls) == 2:
+            raise Killed
+        rename(source, destination)
+
+    monkeypatch.setattr(os, "rename", rename_or_die)
+    with pytest.raises(Killed):
+        files.replace_folder(new, target)
+    assert (tmp_path / ".model.old" / "saved_model.pb").read_text() == "old"
+    assert (new / "saved_model.pb").read_text() == "new"
+    files.replace_folder(new, target)
+    assert (target / "saved_model.pb").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_saved_models_and_empty_folders_may_be_overwritten(tmp_path: _Folder) -> None:
+    files.check_is_saved_model_or_free(tmp_path / "not there")
+    (tmp_path / "empty").mkdir()
+    files.check_is_saved_model_or_free(tmp_path / "empty")
+    files.check_is_saved_model_or_free(_saved_model(tmp_path / "model"))
+
+
+def test_other_folders_and_files_may_not_be_overwritten(tmp_path: _Folder) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "thesis.txt").touch()
+    for name in ("folder", "folder/thesis.txt"):
+        with pytest.raises(UserError, match="is not a SavedModel"):
+            files.check_is_saved_model_or_free(tmp_path / name)
+
+
+def test_sha256_of_a_file_longer_than_a_block(tmp_path: _Folder) -> None:
+    # `head -c 3000000 /dev/zero | sha256sum`
+    (tmp_path / "zeros").write_bytes(bytes(3_000_000))
+    assert files.sha256_of_file(tmp_path / "zeros") == (
+        "35bce4eae54ec8e6cc2868baa8d157914d6ae2858811b4cc0c078c94460fa26f"
+    )
