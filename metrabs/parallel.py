@@ -61,8 +61,8 @@ def results_as_completed(
                 yield future.result()
         except BrokenProcessPool as error:
             raise UserError(
-                "A worker process died, probably for lack of memory. Use fewer worker processes and "
-                "run again; finished tasks are kept."
+                "A worker process died, probably for lack of memory. Use fewer worker processes "
+                "and run again; finished tasks are kept."
             ) from error
 
 
