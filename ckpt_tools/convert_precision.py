@@ -2,39 +2,103 @@
 
     python -m ckpt_tools.convert_precision --checkpoint=run/ --dtype=float32 --output=run_float32/
 
-Models trained in float16 (mixed precision) are meant for GPUs; on most processors float32 is
-faster. Weights are kept in float32 in any case. Prints how far predictions move.
+Models trained in float16 (mixed precision) are meant for GPUs; on most CPUs float32 is faster.
+Weights are stored in float32 in any case, as mixed precision needs it. Prints how far the
+predicted joints move.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Optional
 
-from absl import flags
+from ckpt_tools.common.command import run_tool
+from ckpt_tools.common.comparison import largest_difference_mm, predictor_of
+from ckpt_tools.common.model_checkpoints import (
+    check_empty,
+    locate_checkpoint,
+    write_variation,
+)
+from metrabs.files import PathLike
+from metrabs.models.build import build_crop_model
+from metrabs.settings import setting
+from metrabs.training.bone_lengths import bone_lengths_of
+from metrabs.training.checkpoints import checkpoint_number, read_description, restore_model
+from metrabs.training.model_loading import affine_weights_of
 
-from metrabs.command import reject_positional_args, required, run_command
+
+@dataclasses.dataclass(frozen=True)
+class PrecisionSettings:
+    """Settings of the command."""
+
+    checkpoint: str = setting(None, "checkpoint, or a folder with checkpoints")
+    dtype: str = setting(
+        "float32", "type of computation", choices=("float32", "float16", "bfloat16")
+    )
+    output: str = setting(None, "folder of the new checkpoint")
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Declares the flags of this command."""
-    flags.DEFINE_string("checkpoint", None, "checkpoint, or a folder with checkpoints",
-                        flag_values=values)
-    flags.DEFINE_enum("dtype", "float32", ["float32", "float16", "bfloat16"], "type of "
-                      "computation", flag_values=values)
-    flags.DEFINE_string("output", None, "folder of the new checkpoint", flag_values=values)
+@dataclasses.dataclass(frozen=True)
+class Conversion:
+    """What came of a conversion.
+
+    Attributes:
+        checkpoint: the new one.
+        old_dtype, new_dtype: types of computation.
+        difference_mm: largest distance between joints that the two predict on noise.
+    """
+
+    checkpoint: pathlib.Path
+    old_dtype: str
+    new_dtype: str
+    difference_mm: float
 
 
-def convert(values: flags.FlagValues, words: Sequence[str]) -> None:
-    """Runs the command with parsed flags."""
-    from metrabs.checkpoint_tools.precision import convert_precision
+def convert_precision(path: PathLike, dtype: str, folder: PathLike) -> Conversion:
+    """Writes a checkpoint of the same model that computes in another precision.
 
-    reject_positional_args(words)
-    checkpoint, output = required(values, "checkpoint", "output")
-    result = convert_precision(checkpoint, values.dtype, output)
+    Args:
+        path: the checkpoint to convert.
+        dtype: 'float32', 'float16' or 'bfloat16'.
+        folder: where to write; must hold no checkpoint.
+
+    Raises:
+        UserError: the checkpoint is missing or damaged, or the type is unknown.
+    """
+    check_empty(folder)
+    checkpoint = locate_checkpoint(path)
+    config, joint_info = read_description(checkpoint.parent)
+    models = []
+    for settings in (config, config.replace(dtype=dtype)):
+        # Not by `load_crop_model`, which avoids float16 where it is slow.
+        model = build_crop_model(
+            settings.replace(backbone_weights="none"), joint_info,
+            affine_weights_of(config, joint_info), bone_lengths_of(config, joint_info, checkpoint),
+        )
+        restore_model(model, checkpoint)
+        models.append(model)
+    old, new = map(predictor_of, models)
+    written = write_variation(
+        models[1], config.replace(dtype=dtype), checkpoint, folder, checkpoint_number(checkpoint)
+    )
+    difference = largest_difference_mm(old, new, config.loading.proc_side)
+    return Conversion(written, config.model.dtype, dtype, difference)
+
+
+def run(settings: PrecisionSettings) -> None:
+    """Runs the command."""
+    result = convert_precision(settings.checkpoint, settings.dtype, settings.output)
     print(f"{result.old_dtype} -> {result.new_dtype}: {result.checkpoint}")
     print(f"Largest difference between joints, on noise: {result.difference_mm:.3f} mm")
 
 
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_tool(__doc__, PrecisionSettings, run, arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(run_command(__doc__, define_flags, convert))
+    sys.exit(main())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
+from typing import Optional
 
 import numpy as np
 import tensorflow as tf
@@ -127,5 +128,10 @@ def _show(bar: tqdm.tqdm, progress: AcaeProgress) -> None:
     bar.update(progress.step - bar.n)
 
 
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_command(__doc__, define_flags, train, arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(run_command(__doc__, define_flags, train))
+    sys.exit(main())

@@ -15,7 +15,7 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 
-from ckpt_tools.common.original_names import match_names, released_layer_names
+from ckpt_tools.common.original_names import match_names, original_layer_names
 from ckpt_tools.common.stored_variables import StoredVariable, StoredVariables
 from metrabs.acae.weights_file import AffineWeights
 from metrabs.backbones.registry import canonical_backbone_name
@@ -30,7 +30,7 @@ from metrabs.training.checkpoints import CONFIG_FILE
 from metrabs.training.export import save_crop_model
 
 
-def read_released_crop_model(
+def read_original_crop_model(
     path: PathLike, settings: Optional[Mapping[str, Any]] = None
 ) -> tuple[CropModel, Config]:
     """Builds the crop model of a SavedModel, mapping its variables by name.
@@ -67,7 +67,7 @@ def read_released_crop_model(
     return model, config
 
 
-def save_in_released_layout(model: CropModel, folder: PathLike) -> None:
+def save_in_original_layout(model: CropModel, folder: PathLike) -> None:
     """Writes a crop model as a SavedModel whose variables are named and listed as released.
 
     Args:
@@ -83,7 +83,7 @@ def save_in_released_layout(model: CropModel, folder: PathLike) -> None:
             "Metrabs can be written in its layout."
         )
     backbone, network = model.backbone, backbone_network(model.backbone)
-    names = released_layer_names(
+    names = original_layer_names(
         network, canonical_backbone_name(model.model_config.backbone)
     )
     renamed = renamed_network(network, names)
@@ -96,7 +96,7 @@ def save_in_released_layout(model: CropModel, folder: PathLike) -> None:
     )
     copy((tf.keras.Input([model.proc_side] * 2 + [3]), tf.keras.Input([3, 3])), training=False)
     copy.heatmap_heads.set_weights(model.heatmap_heads.get_weights())
-    save_crop_model(copy, folder, backbone_weights=_in_released_order(twin.weights))
+    save_crop_model(copy, folder, backbone_weights=_in_original_order(twin.weights))
 
 
 def backbone_network(backbone: tf.keras.Model) -> tf.keras.Model:
@@ -191,7 +191,7 @@ def _read_backbone(
     """Returns the values of the backbone's weights, in our order."""
     shapes = {variable_name(w): tuple(w.shape) for w in backbone.weights}
     candidates = {v.name: v for v in stored.below("backbone") or stored.variables}
-    layers = released_layer_names(backbone_network(backbone), name)
+    layers = original_layer_names(backbone_network(backbone), name)
     released = {ours: _renamed(ours, layers) for ours in shapes}
     known = {part for v in candidates for part in v.split("/")}
     if name.startswith("efficientnetv2-") and "stem" not in known:
@@ -223,7 +223,7 @@ def _affine_weights(model: CropModel) -> Optional[AffineWeights]:
     return AffineWeights(model.variant.w1, model.variant.w2, tuple(model.joint_info.names))
 
 
-def _in_released_order(weights: Sequence[tf.Variable]) -> list[tf.Variable]:
+def _in_original_order(weights: Sequence[tf.Variable]) -> list[tf.Variable]:
     """Orders as released: trainable ones of blocks, stem, head; then the others likewise."""
 
     def _rank(weight: tf.Variable) -> tuple[bool, int]:

@@ -21,7 +21,7 @@ _ENDS = {"stem": "stem", "top": "head"}
 _BLOCK_LAYER = re.compile(r"block(\d+)(.)_(.+)")
 
 
-def released_layer_names(network: tf.keras.Model, backbone: str) -> dict[str, str]:
+def original_layer_names(network: tf.keras.Model, backbone: str) -> dict[str, str]:
     """Returns {our layer name: the release's layer name} of the layers that have weights.
 
     Args:

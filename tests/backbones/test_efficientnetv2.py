@@ -5,7 +5,7 @@ import math
 import pytest
 import tensorflow as tf
 
-from ckpt_tools.common.original_names import released_layer_names
+from ckpt_tools.common.original_names import original_layer_names
 from metrabs.backbones.adaptation import FixedPaddingConv2D, FixedPaddingDepthwiseConv2D
 from metrabs.backbones.efficientnetv2 import efficientnetv2
 
@@ -27,7 +27,7 @@ def test_extra_large_network_has_the_published_size_and_numbers_of_blocks():
     # Published with the classifier of 1000 classes on 1280 features: 208.12 million.
     num_trainable = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     assert num_trainable + 1281 * 1000 == 208_119_808
-    names = released_layer_names(network, "efficientnetv2-xl")
+    names = original_layer_names(network, "efficientnetv2-xl")
     assert names["block6a_dwconv2"] == "efficientnetv2-xl/blocks_60/depthwise_conv2d"
     assert names["block7a_dwconv2"] == "efficientnetv2-xl/blocks_86/depthwise_conv2d"
     assert names["block8h_dwconv2"] == "efficientnetv2-xl/blocks_99/depthwise_conv2d"

@@ -5,36 +5,32 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 
-from ckpt_tools import export_estimator as door
+from ckpt_tools.export_estimator import ExportSettings, main, run
 from metrabs.errors import UserError
 from metrabs.skeletons.tables import dataset_joint_info
 from tests.estimator.fakes import FakeCropModel
 
 
-def _values(**given):
-    values = flags.FlagValues()
-    door.define_flags(values)
-    values(["export_estimator", *(f"--{name}={value}" for name, value in given.items())])
-    return values
+def _export(model, output, **others):
+    run(ExportSettings(str(model), str(output), **others))
 
 
-def test_model_and_output_must_be_given(tmp_path):
-    with pytest.raises(UserError, match="--model and --output"):
-        door.export(_values(model=tmp_path))
+def test_model_and_output_must_be_given(tmp_path, capsys):
+    assert main([f"--model={tmp_path}"]) == 1
+    assert "--model and --output" in capsys.readouterr().err
 
 
 def test_folder_that_is_no_saved_model_is_refused(tmp_path):
     message = "not the SavedModel folder of a crop model.*--export_file"
     with pytest.raises(UserError, match=message):
-        door.export(_values(model=tmp_path, output=tmp_path / "out"))
+        _export(tmp_path, tmp_path / "out")
 
 
 def test_saved_model_of_something_else_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(UserError, match="it has no predict_multi"):
-        door.export(_values(model=tmp_path, output=tmp_path / "out"))
+        _export(tmp_path, tmp_path / "out")
 
 
 def test_unreadable_side_files_are_named(tmp_path):
@@ -43,10 +39,8 @@ def test_unreadable_side_files_are_named(tmp_path):
     bad = tmp_path / "bad"
     bad.write_text("nonsense")
     for flag in ("skeletons", "joint_transform", "bone_lengths", "affine_weights"):
-        values = _values(model=tmp_path / "model", output=tmp_path / "out", detector="none",
-                         **{flag: bad})
         with pytest.raises(UserError, match="bad"):
-            door.export(values)
+            _export(tmp_path / "model", tmp_path / "out", detector="none", **{flag: str(bad)})
 
 
 @pytest.mark.slow
@@ -56,11 +50,11 @@ def test_archive_offers_the_formats_of_the_crop_model(tmp_path):
         np.array(joint_info.names), np.array(joint_info.edges), np.zeros([24, 3])
     )
     tf.saved_model.save(model, str(tmp_path / "model"))
-    door.export(_values(model=tmp_path / "model", output=tmp_path / "estimator.tar.gz",
-                        detector="none"))
-    with tf.io.gfile.GFile(str(tmp_path / "estimator.tar.gz"), "rb") as file:
+    archive = tmp_path / "estimator.tar.gz"
+    assert main([f"--model={tmp_path / 'model'}", f"--output={archive}", "--detector=none"]) == 0
+    with archive.open("rb") as file:
         assert file.read(2) == b"\x1f\x8b"
-    door.export(_values(model=tmp_path / "model", output=tmp_path / "estimator", detector="none"))
+    _export(tmp_path / "model", tmp_path / "estimator", detector="none")
     loaded = tf.saved_model.load(str(tmp_path / "estimator"))
     assert loaded.per_skeleton_joint_names["smpl_24"].numpy()[0] == b"pelv"
     manifest = json.loads((tmp_path / "estimator/assets.extra/manifest.json").read_text())

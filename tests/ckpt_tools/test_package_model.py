@@ -9,12 +9,10 @@ import tensorflow as tf
 
 import metrabs
 from ckpt_tools import package_model
-from metrabs.command import run_command
 
 
 def run(*arguments):
-    return run_command(package_model.__doc__, package_model.define_flags, package_model.package,
-                       list(map(str, arguments)))
+    return package_model.main(list(map(str, arguments)))
 
 
 @pytest.fixture

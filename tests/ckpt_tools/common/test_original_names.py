@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ckpt_tools.common.original_names import match_names, released_layer_names
+from ckpt_tools.common.original_names import match_names, original_layer_names
 from metrabs.errors import UserError
-from tests.checkpoint_tools.official_layout import efficientnetv2_b0_shapes
+from tests.ckpt_tools.common.official_layout import efficientnetv2_b0_shapes
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def network():
 
 
 def test_every_variable_of_efficientnetv2_has_its_official_name_and_shape(network):
-    layers = released_layer_names(network, "efficientnetv2-b0")
+    layers = original_layer_names(network, "efficientnetv2-b0")
     shapes = {}
     for weight in network.weights:
         layer, _, kind = weight.name.partition(":")[0].rpartition("/")
@@ -27,7 +27,7 @@ def test_every_variable_of_efficientnetv2_has_its_official_name_and_shape(networ
 
 
 def test_blocks_are_numbered_through_all_stages(network):
-    layers = released_layer_names(network, "efficientnetv2-b0")
+    layers = original_layer_names(network, "efficientnetv2-b0")
     # One block in stage 1, two each in stages 2 and 3, three in stage 4, five in stage 5.
     assert layers["block1a_project_conv"] == "efficientnetv2-b0/blocks_0/conv2d"
     assert layers["block2b_project_bn"] == "efficientnetv2-b0/blocks_2/tpu_batch_normalization_1"
@@ -39,7 +39,7 @@ def test_blocks_are_numbered_through_all_stages(network):
 def test_other_backbones_keep_their_names():
     image = tf.keras.Input([8, 8, 3])
     features = tf.keras.layers.Conv2D(2, 1, name="conv1_conv")(image)
-    assert released_layer_names(tf.keras.Model(image, features), "resnet18") == {
+    assert original_layer_names(tf.keras.Model(image, features), "resnet18") == {
         "conv1_conv": "conv1_conv"
     }
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ckpt_tools.common.stored_variables import StoredVariables, find_variables
 from metrabs.errors import UserError
-from tests.checkpoint_tools.official_layout import write_name_based_checkpoint
+from tests.ckpt_tools.common.official_layout import write_name_based_checkpoint
 
 
 @pytest.fixture

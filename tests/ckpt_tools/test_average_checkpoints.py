@@ -3,22 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrabs.checkpoint_tools.averaging import average_checkpoints
+from ckpt_tools.average_checkpoints import average_checkpoints, main
 from metrabs.errors import UserError
 from metrabs.training.model_loading import load_crop_model
-from tests.checkpoint_tools.tiny import network_weights, write_checkpoint
+from tests.ckpt_tools.common.tiny import network_weights, write_checkpoint
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 
 @pytest.mark.parametrize(
-    ("shares", "first", "second"),
+    ("weights", "first", "second"),
     [pytest.param((), 0.5, 0.5, marks=pytest.mark.slow), ((1, 3), 0.25, 0.75)],
 )
-def test_weights_are_the_weighted_mean(shares, first, second, tmp_path):
+def test_weights_are_the_weighted_mean(weights, first, second, tmp_path):
     models = [write_checkpoint(tmp_path / name, seed=seed, num_steps=steps)
               for name, seed, steps in (("a", 1, 4), ("b", 2, 9))]
-    path = average_checkpoints([tmp_path / "a", tmp_path / "b/ckpt-9"], tmp_path / "c", shares)
+    path = average_checkpoints([tmp_path / "a", tmp_path / "b/ckpt-9"], tmp_path / "c", weights)
     assert path == str(tmp_path / "c/ckpt-9")
     averaged = load_crop_model(tmp_path / "c/ckpt-9")
     assert averaged.joint_info == models[0].joint_info
@@ -37,13 +37,12 @@ def test_mean_of_one_model_is_that_model(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("shares", "message"),
-    [((1,), "--shares"), ((1, -1), "--shares"), ((0, 0), "--shares"), ((1, np.nan), "--shares")],
+    "weights", [(1,), (1, -1), (0, 0), (1, np.nan)],
 )
-def test_unusable_shares_are_refused(shares, message, tmp_path):
+def test_unusable_weights_are_refused(weights, tmp_path):
     write_checkpoint(tmp_path / "a")
-    with pytest.raises(UserError, match=message):
-        average_checkpoints([tmp_path / "a"] * 2, tmp_path / "b", shares)
+    with pytest.raises(UserError, match="--weights"):
+        average_checkpoints([tmp_path / "a"] * 2, tmp_path / "b", weights)
     assert not (tmp_path / "b").exists()
 
 
@@ -62,3 +61,17 @@ def test_other_models_are_refused(tmp_path):
     write_checkpoint(tmp_path / "b", depth=4)
     with pytest.raises(UserError, match="another model"):
         average_checkpoints([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flag", ["weights", "shares"])
+def test_command_takes_weights_also_by_their_earlier_name(flag, tmp_path, capsys):
+    model = write_checkpoint(tmp_path / "a", seed=1)
+    write_checkpoint(tmp_path / "b", seed=2)
+    both = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert main([*both, f"--{flag}=1,0", f"--output={tmp_path / 'c'}"]) == 0
+    averaged = load_crop_model(tmp_path / "c/ckpt-5")
+    for ours, given in zip(*map(network_weights, (averaged, model))):
+        np.testing.assert_array_equal(ours.numpy(), given.numpy())
+    assert main([*both, f"--{flag}=a,b", f"--output={tmp_path / 'd'}"]) == 1
+    assert "--weights" in capsys.readouterr().err

@@ -73,7 +73,7 @@ def write_name_based_checkpoint(path: pathlib.Path, values: dict[str, np.ndarray
     (path.parent / "checkpoint").write_text(f'model_checkpoint_path: "{path.name}"\n')
 
 
-def save_released_model(
+def save_original_model(
     folder: pathlib.Path, backbone_values: dict[str, np.ndarray], num_points: int = 3,
     is_full_image_model: bool = False, scope: str = "efficientnetv2-b0/",
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from metrabs.checkpoint_tools.inspection import inspect
-from metrabs.checkpoint_tools.precision import convert_precision
+from ckpt_tools.convert_precision import convert_precision, main
+from ckpt_tools.inspect_model import inspect
 from metrabs.errors import UserError
 from metrabs.training.checkpoints import read_description
-from tests.checkpoint_tools.tiny import write_checkpoint
+from tests.ckpt_tools.common.tiny import write_checkpoint
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
@@ -40,3 +40,12 @@ def test_missing_checkpoint_and_used_folder_are_refused(tmp_path):
         convert_precision(tmp_path / "a", "float16", tmp_path / "a")
     with pytest.raises(UserError, match="dtype"):
         convert_precision(tmp_path / "a", "int8", tmp_path / "b")
+
+
+@pytest.mark.slow
+def test_command_prints_both_precisions(tmp_path, capsys):
+    write_checkpoint(tmp_path / "a")
+    arguments = [f"--checkpoint={tmp_path / 'a'}", "--dtype=float16", f"--output={tmp_path / 'b'}"]
+    assert main(arguments) == 0
+    assert "float32 -> float16" in capsys.readouterr().out
+    assert (tmp_path / "b/ckpt-5.index").exists()

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrabs.checkpoint_tools.inspection import inspect
+from ckpt_tools.inspect_model import inspect, main
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.estimator.export import export_estimator
 from metrabs.skeletons.tables import dataset_joint_info
 from metrabs.training.export import save_crop_model
-from tests.checkpoint_tools.official_layout import JOINT_NAMES, write_name_based_checkpoint
-from tests.checkpoint_tools.tiny import CONFIG, build_model, write_checkpoint
+from tests.ckpt_tools.common.official_layout import JOINT_NAMES, write_name_based_checkpoint
+from tests.ckpt_tools.common.tiny import CONFIG, build_model, write_checkpoint
 from tests.estimator.fakes import FakeCropModel
 
 # Kernel and four values per channel in three layers; 6 features to 3 joints x (1 + 3) channels.
@@ -83,3 +83,14 @@ def test_saved_model_of_something_else(tmp_path):
 def test_nothing_there_is_explained(tmp_path):
     with pytest.raises(UserError, match="no checkpoint or SavedModel"):
         inspect(tmp_path)
+
+
+@pytest.mark.usefixtures("tiny_backbone")
+def test_command_prints_text_or_json(tmp_path, capsys):
+    write_checkpoint(tmp_path / "run")
+    assert main([str(tmp_path / "run")]) == 0
+    assert "3 joints" in capsys.readouterr().out
+    assert main([str(tmp_path / "run"), str(tmp_path / "run"), "--json"]) == 0
+    assert [r["input_resolution"] for r in json.loads(capsys.readouterr().out)] == [64, 64]
+    assert main([str(tmp_path / "missing")]) == 1
+    assert "missing" in capsys.readouterr().err

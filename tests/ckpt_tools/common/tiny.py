@@ -14,7 +14,7 @@ from metrabs.config import Config
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
 from metrabs.skeletons import JointInfo
-from tests.checkpoint_tools import official_layout as layout
+from tests.ckpt_tools.common import official_layout as layout
 
 CONFIG = Config().replace(
     backbone="efficientnetv2-b0", backbone_weights="none", dtype="float32", proc_side=64, depth=3,

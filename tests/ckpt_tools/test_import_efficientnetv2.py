@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ckpt_tools import import_efficientnetv2 as command
 from metrabs.backbones.weights_files import load_weights_file
-from metrabs.checkpoint_tools import official_efficientnetv2 as room
 from metrabs.errors import UserError
-from tests.checkpoint_tools import official_layout as layout
+from tests.ckpt_tools.common import official_layout as layout
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def _tiny_network(monkeypatch):
     def builder(size):
         return lambda weights: layout.build_tiny_backbone(size).layers[-1]
 
-    monkeypatch.setattr(room, "efficientnetv2", builder)
+    monkeypatch.setattr(command, "efficientnetv2", builder)
 
 
 def official(folder, has_averages=True, drop=None):
@@ -46,7 +46,7 @@ def read_back(path):
 @pytest.mark.usefixtures("_tiny_network")
 def test_weights_arrive_in_a_file_that_backbones_load(use_averages, tmp_path):
     values, averages = official(tmp_path / "official")
-    count = room.import_efficientnetv2(
+    count = command.import_efficientnetv2(
         tmp_path / "official", "EfficientNetV2_B0", tmp_path / "w.h5", use_averages
     )
     weights = read_back(tmp_path / "w.h5")
@@ -67,7 +67,7 @@ def test_the_published_archive_is_read(tmp_path):
     values, _ = official(tmp_path / "efficientnetv2-b0")
     with tarfile.open(tmp_path / "b0.tgz", "w:gz") as tar:
         tar.add(tmp_path / "efficientnetv2-b0", arcname="efficientnetv2-b0")
-    room.import_efficientnetv2(tmp_path / "b0.tgz", "efficientnetv2-b0", tmp_path / "w.h5")
+    command.import_efficientnetv2(tmp_path / "b0.tgz", "efficientnetv2-b0", tmp_path / "w.h5")
     np.testing.assert_array_equal(
         read_back(tmp_path / "w.h5")["top_conv/kernel"], values["head/conv2d/kernel"]
     )
@@ -77,10 +77,10 @@ def test_the_published_archive_is_read(tmp_path):
 def test_missing_variables_and_averages_are_refused(tmp_path):
     official(tmp_path / "a", drop="stem/conv2d/kernel")
     with pytest.raises(UserError, match="lacks 1 of"):
-        room.import_efficientnetv2(tmp_path / "a", "efficientnetv2-b0", tmp_path / "w.h5")
+        command.import_efficientnetv2(tmp_path / "a", "efficientnetv2-b0", tmp_path / "w.h5")
     official(tmp_path / "b", has_averages=False)
     with pytest.raises(UserError, match="no moving averages"):
-        room.import_efficientnetv2(tmp_path / "b", "efficientnetv2-b0", tmp_path / "w.h5", True)
+        command.import_efficientnetv2(tmp_path / "b", "efficientnetv2-b0", tmp_path / "w.h5", True)
     assert not (tmp_path / "w.h5").exists()
 
 
@@ -90,14 +90,14 @@ def test_missing_variables_and_averages_are_refused(tmp_path):
 )
 def test_other_backbones_and_files_are_refused(backbone, output, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        room.import_efficientnetv2(tmp_path, backbone, tmp_path / output)
+        command.import_efficientnetv2(tmp_path, backbone, tmp_path / output)
 
 
 @pytest.mark.usefixtures("_tiny_network")
 def test_damaged_archive_is_named(tmp_path):
     (tmp_path / "b0.tgz").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="b0.tgz"):
-        room.import_efficientnetv2(tmp_path / "b0.tgz", "efficientnetv2-b0", tmp_path / "w.h5")
+        command.import_efficientnetv2(tmp_path / "b0.tgz", "efficientnetv2-b0", tmp_path / "w.h5")
 
 
 @pytest.mark.slow
@@ -106,7 +106,7 @@ def test_the_whole_network_is_covered(tmp_path):
     layout.write_name_based_checkpoint(
         tmp_path / "model", {f"efficientnetv2-b0/{name}": v for name, v in values.items()}
     )
-    count = room.import_efficientnetv2(tmp_path, "efficientnetv2-b0", tmp_path / "w.h5")
+    count = command.import_efficientnetv2(tmp_path, "efficientnetv2-b0", tmp_path / "w.h5")
     assert count == len(values)
     network = tf.keras.applications.EfficientNetV2B0(include_top=False, weights=None)
     load_weights_file(network, str(tmp_path / "w.h5"))
@@ -114,3 +114,12 @@ def test_the_whole_network_is_covered(tmp_path):
         network.get_layer("block5c_dwconv2").get_weights()[0],
         values["blocks_10/depthwise_conv2d/depthwise_kernel"],
     )
+
+
+@pytest.mark.parametrize("flag", ["checkpoint", "source"])
+def test_command_refuses_the_weights_of_another_network(flag, tmp_path, capsys):
+    layout.write_name_based_checkpoint(tmp_path / "model", {"v": np.float32(1)})
+    arguments = [f"--{flag}={tmp_path}", "--backbone=efficientnetv2-b0",
+                 f"--output={tmp_path / 'w.h5'}"]
+    assert command.main(arguments) == 1
+    assert "lacks" in capsys.readouterr().err
