@@ -61,7 +61,7 @@ def _flags_of(module: str, name: Optional[str] = None) -> frozenset[str]:
     with warnings.catch_warnings(), mock.patch("sys.argv", arguments):
         warnings.simplefilter("ignore")  # that the module has been imported before
         with contextlib.redirect_stdout(text), pytest.raises(SystemExit) as end:
-            runpy.run_module(module, run_name="__main__")
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
     assert not end.value.code, module
     return _flags_in(text.getvalue())
 
