@@ -24,9 +24,9 @@ from tqdm import tqdm
 from data_preparation.merging.merged_datasets import Member, MergedSet, merged_set
 from data_preparation.merging.merging import MemberCount, merge
 from data_preparation.merging.plausibility import PlausibilityFilter
+from data_preparation.merging.statistics import report_statistics
 from data_preparation.merging.subset import write_subset
 from data_preparation.registry import converters
-from data_preparation.statistics import report_statistics
 from metrabs.command import reject_positional_args, run_command
 from metrabs.data.datasets import cache_dir, open_dataset
 from metrabs.data.examples import PoseDataset

@@ -94,7 +94,7 @@ def merge(
                         raise UserError(
                             f"None of the {source.num_available(phase)} {phase} examples of "
                             f"'{source.member.name}' is plausible. Look at them by "
-                            "`python -m metrabs.data.inspect`; perhaps their unit is not mm."
+                            "`python -m data_preparation.inspect`; perhaps their unit is not mm."
                         )
                     counts.append(MemberCount(
                         source.member.name, phase, source.num_available(phase), num_merged))

@@ -8,11 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 import numpy as np
+from tqdm import tqdm
 
 from metrabs.data.examples import PHASES, PoseDataset, dataset_codes
 from metrabs.data.storage.columns import Rows
 from metrabs.data.storage.encoding import NO_MASK
 from metrabs.data.storage.example_table import ExampleTable
+from metrabs.files import write_text_atomically
+from metrabs.visualization.dataset_chart import dataset_figure
+from metrabs.visualization.figures import save_figure
 
 
 class SectionStatistics(NamedTuple):
@@ -33,6 +37,32 @@ class SectionStatistics(NamedTuple):
     num_joints: int
     percent_valid: float
     percent_masks: float
+
+
+def report_statistics(
+    dataset: PoseDataset, csv_path: Optional[str] = None, figure_path: Optional[str] = None
+) -> list[SectionStatistics]:
+    """Prints the counts of a dataset; writes and plots them where paths are given.
+
+    Args:
+        dataset: An opened cache.
+        csv_path: Path of a CSV file with all counts.
+        figure_path: Path of a figure of the first split that has examples.
+    """
+    total = sum(len(dataset.phase(phase)) for phase in PHASES)
+    with tqdm(total=total, desc="Counting", unit="example", unit_scale=True) as bar:
+        statistics = dataset_statistics(dataset, bar.update)
+    print(statistics_table(statistics))
+    if csv_path:
+        write_text_atomically(csv_path, statistics_csv(statistics))
+    if figure_path and statistics:
+        drawn = [section for section in statistics if section.phase == statistics[0].phase]
+        names, _, num_examples, num_joints, percent_valid, _ = zip(*drawn)
+        title = f"{dataset.name}, {drawn[0].phase}: {sum(num_examples):,} examples"
+        save_figure(
+            dataset_figure(names, num_examples, num_joints, percent_valid, title), figure_path
+        )
+    return statistics
 
 
 def dataset_statistics(

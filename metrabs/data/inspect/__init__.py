@@ -1,1 +1,0 @@
-"""Looking at cache files: `python -m metrabs.data.inspect`."""
