@@ -1,6 +1,6 @@
 """Trains an affine-combining autoencoder on predicted poses and writes its weights.
 
-    python -m ckpt_tools.train_acae --pred_path=a.npz --pred_path=b.npz --output_path=weights.npz
+    python -m ckpt_tools.train_acae --pred_path=a.npz --pred_path=b.npz --output=weights.npz
 
 The predictions come from `main.py --predict` of a model with separate heads. `main.py --train
 --affine_weights=weights.npz ...` then fine-tunes that model for consistency.
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
-from typing import Optional
+from collections.abc import Sequence
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -22,77 +22,75 @@ from metrabs.acae.config import AcaeConfig
 from metrabs.acae.sparsify import zero_small_weights
 from metrabs.acae.training import AcaeProgress, train_acae
 from metrabs.acae.weights_file import save_affine_weights
-from metrabs.command import reject_positional_args, run_command
+from metrabs.command import reject_positional_args, required, run_command
 from metrabs.errors import UserError
+from metrabs.settings import define_flags, from_flags, setting
 from metrabs.training.prediction_files import read_predictions
 
-
-def define_flags(values: flags.FlagValues) -> None:
-    """Declares the flags of this command; not at import, where they might meet another's."""
-    defaults = AcaeConfig()
-
-    def _define(kind: Callable[..., object], name: str, default: object, text: str) -> None:
-        kind(name, default, text, flag_values=values)
-
-    multi, text, integer = flags.DEFINE_multi_string, flags.DEFINE_string, flags.DEFINE_integer
-    _define(multi, "pred_path", [], "predictions (.npz or .h5 with coords3d_pred_cam and "
-            "joint_names); may be repeated")
-    _define(multi, "test_pred_path", [], "predictions for testing; default: random poses of "
-            "--pred_path")
-    _define(text, "output_path", None, "weights file to write (.npz)")
-    _define(text, "checkpoint_dir", None, "folder for the state of the training, to continue "
-            "after a stop")
-    _define(integer, "num_latents_sided", defaults.num_latents_sided,
-            "left and right latent keypoints together")
-    _define(integer, "num_latents_central", defaults.num_latents_central,
-            "latent keypoints without a side")
-    _define(flags.DEFINE_float, "regul_lambda", defaults.regul_lambda,
-            "weight of the sparsity of the weights")
-    _define(flags.DEFINE_bool, "chiral", defaults.chiral, "share weights between left and right")
-    _define(flags.DEFINE_bool, "projected", defaults.projected,
-            "compare projections instead of 3D coordinates")
-    _define(integer, "batch_size", defaults.batch_size, "poses per step")
-    _define(integer, "num_epochs", defaults.num_epochs, "passes over the poses")
-    _define(integer, "num_steps", None, "steps, in place of --num_epochs; the learning rate is "
-            "then lowered after each third of the run")
-    _define(integer, "seed", defaults.seed, "seed of every random choice")
-    _define(flags.DEFINE_float, "zero_below", 0.0, "set smaller weights to zero at the end; 0 "
-            "keeps all")
+_ALIASES = {"output_path": "output"}
 
 
-def train(values: flags.FlagValues, words: Sequence[str] = ()) -> None:
-    """Runs the command with parsed flags."""
-    reject_positional_args(words)
-    if not values.pred_path or not values.output_path:
-        raise UserError("Give --pred_path (at least one) and --output_path.")
+@dataclasses.dataclass(frozen=True)
+class FileSettings:
+    """Settings of the command, next to those of the training."""
+
+    pred_path: tuple[str, ...] = setting(
+        (), "predictions (.npz or .h5 with coords3d_pred_cam and joint_names); may be repeated",
+        repeated=True,
+    )
+    test_pred_path: tuple[str, ...] = setting(
+        (), "predictions for testing; may be repeated; default: random poses of --pred_path",
+        repeated=True,
+    )
+    output: str = setting(None, "weights file to write (.npz)")
+    checkpoint_dir: Optional[str] = setting(
+        None, "folder for the state of the training, to continue after an interruption"
+    )
+    zero_below: float = setting(
+        0.0, "set smaller weights to zero at the end; 0 keeps all", at_least=0
+    )
+
+
+def train(files: FileSettings, config: AcaeConfig) -> None:
+    """Trains the autoencoder and writes its weights.
+
+    Args:
+        files: Inputs and outputs.
+        config: Settings of the training.
+
+    Raises:
+        UserError: a file cannot be read, or the files have different joints.
+    """
     # Ten bits of mantissa are too few for coordinates; GPUs would use them by default.
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    poses_train, joint_names = load_predictions(values.pred_path)
+    poses_train, joint_names = load_predictions(files.pred_path)
     poses_test = None
-    if values.test_pred_path:
-        poses_test, test_names = load_predictions(values.test_pred_path)
+    if files.test_pred_path:
+        poses_test, test_names = load_predictions(files.test_pred_path)
         if test_names != joint_names:
             raise UserError("The joints of --test_pred_path are not those of --pred_path.")
-    config = _config(values)
     with tqdm.tqdm(unit=" steps", desc="autoencoder") as bar:
         weights, _ = train_acae(
             poses_train, joint_names, config, poses_test, lambda progress: _show(bar, progress),
-            values.checkpoint_dir,
+            files.checkpoint_dir,
         )
-    if values.zero_below:
-        weights = zero_small_weights(weights, values.zero_below)
+    if files.zero_below:
+        weights = zero_small_weights(weights, files.zero_below)
     save_affine_weights(
-        values.output_path,
+        files.output,
         weights,
         num_latents_sided=config.num_latents_sided,
         num_latents_central=config.num_latents_central,
     )
     size = f"{weights.num_joints} joints, {weights.num_latents} latent keypoints"
-    print(f"Wrote {values.output_path}: {size}.")
+    print(f"Wrote {files.output}: {size}.")
 
 
 def load_predictions(paths: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     """Reads prediction files and joins their poses.
+
+    Args:
+        paths: Files with `coords3d_pred_cam` and `joint_names`.
 
     Returns:
         Camera-space poses `[n, joints, 3]` in mm, and the joint names.
@@ -111,12 +109,22 @@ def load_predictions(paths: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     return np.concatenate(poses), names or []
 
 
-def _config(values: flags.FlagValues) -> AcaeConfig:
-    names = {field.name for field in dataclasses.fields(AcaeConfig)}
-    given = {name: values[name].value for name in values if name in names}
-    if values.num_steps:
-        given["learning_rate_boundaries"] = None
-    return AcaeConfig(**given)
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_command(__doc__, _define_flags, _train, arguments, aliases=_ALIASES)
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    define_flags(values, FileSettings, group="files")
+    define_flags(values, AcaeConfig, group="training")
+
+
+def _train(values: flags.FlagValues, words: Sequence[str]) -> None:
+    reject_positional_args(words)
+    required(values, "pred_path", "output")
+    # The default boundaries belong to the default length of the run.
+    others: dict[str, Any] = {"learning_rate_boundaries": None} if values.num_steps else {}
+    train(from_flags(values, FileSettings), from_flags(values, AcaeConfig, **others))
 
 
 def _show(bar: tqdm.tqdm, progress: AcaeProgress) -> None:
@@ -126,11 +134,6 @@ def _show(bar: tqdm.tqdm, progress: AcaeProgress) -> None:
         shown["test_error_mm"] = f"{1000 * progress.test_reconstruction:.1f}"
     bar.set_postfix(shown, refresh=False)
     bar.update(progress.step - bar.n)
-
-
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Runs the command line and returns its exit code."""
-    return run_command(__doc__, define_flags, train, arguments)
 
 
 if __name__ == "__main__":

@@ -6,40 +6,43 @@ import dataclasses
 from typing import Optional
 
 from metrabs.errors import UserError
+from metrabs.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
 class AcaeConfig:
-    """Settings; the defaults are those of the released 48-latent weights (WACV 2023).
+    """Settings; the defaults are those of the original 48-latent weights (WACV 2023).
 
     Attributes:
-        num_latents_sided: latent keypoints that come in left/right pairs, both sides counted.
-        num_latents_central: latent keypoints without a side.
-        regul_lambda: weight of the L1 norm of both matrices (lambda in the paper).
-        chiral: share the weights between the left and the right side.
-        projected: compare poses by their image projections instead of in 3D.
-        batch_size: poses per step.
-        num_epochs: passes over the training poses.
-        num_steps: number of steps, in place of `num_epochs`.
-        learning_rates: one more than there are boundaries.
-        learning_rate_boundaries: first steps of the second, third ... learning rate; None divides
-            the run into equal parts, for runs that are shorter than the released one.
-        test_share: share of random poses held out for testing where no test poses are given.
-        seed: of the initial weights, the held-out poses and the order of the poses.
+        learning_rates: One more than there are boundaries.
+        learning_rate_boundaries: First steps of the second, third ... learning rate; None divides
+            the run into equal parts, for runs that are shorter than the original one.
+        test_share: Fraction of random poses held out for testing where no test poses are given.
     """
 
-    num_latents_sided: int = 40
-    num_latents_central: int = 8
-    regul_lambda: float = 0.6
-    chiral: bool = True
-    projected: bool = True
-    batch_size: int = 32
-    num_epochs: int = 30
-    num_steps: Optional[int] = None
+    num_latents_sided: int = setting(
+        40, "latent keypoints that come in left/right pairs, both sides counted"
+    )
+    num_latents_central: int = setting(8, "latent keypoints without a side")
+    regul_lambda: float = setting(
+        0.6, "weight of the L1 norm of both matrices (lambda in the paper)"
+    )
+    chiral: bool = setting(True, "share weights between the left and the right side")
+    projected: bool = setting(
+        True, "compare poses by their image projections instead of in 3D"
+    )
+    batch_size: int = setting(32, "poses per step")
+    num_epochs: int = setting(30, "passes over the training poses")
+    num_steps: Optional[int] = setting(
+        None, "steps, in place of --num_epochs; the learning rate is then lowered after each "
+        "third of the run"
+    )
     learning_rates: tuple[float, ...] = (3e-2, 3e-3, 3e-4)
     learning_rate_boundaries: Optional[tuple[int, ...]] = (150_000, 300_000)
     test_share: float = 0.05
-    seed: int = 0
+    seed: int = setting(
+        0, "random seed of the initial weights, the held-out poses and the order of the poses"
+    )
 
     def __post_init__(self) -> None:
         if self.num_latents_sided < 0 or self.num_latents_sided % 2:

@@ -2,20 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from absl import flags
 
 from ckpt_tools import train_acae as command
 from metrabs.acae.weights_file import load_affine_weights
 from metrabs.errors import UserError
 
 NAMES = ["lelb", "lwri", "pelv", "relb", "rwri"]
-
-
-def run(*arguments):
-    values = flags.FlagValues()
-    command.define_flags(values)
-    values(["train_acae", *arguments])
-    command.train(values)
 
 
 @pytest.fixture
@@ -28,13 +20,15 @@ def predictions(tmp_path):
     return paths
 
 
-def test_command_writes_weights_for_the_joints_of_the_predictions(tmp_path, predictions):
+@pytest.mark.parametrize("flag", ["output", "output_path"])
+def test_command_writes_weights_for_the_joints_of_the_predictions(flag, tmp_path, predictions):
     output = str(tmp_path / "weights.npz")
-    run(
+    arguments = [
         f"--pred_path={predictions[0]}", f"--test_pred_path={predictions[1]}",
-        f"--output_path={output}", "--num_latents_sided=4", "--num_latents_central=1",
+        f"--{flag}={output}", "--num_latents_sided=4", "--num_latents_central=1",
         "--num_steps=50", "--zero_below=0.001",
-    )
+    ]
+    assert command.main(arguments) == 0
     weights = load_affine_weights(output)
     assert weights.joint_names == tuple(NAMES)
     assert weights.num_latents == 5
@@ -60,6 +54,15 @@ def test_unreadable_predictions_are_explained(tmp_path):
             command.load_predictions([str(tmp_path / name)])
 
 
-def test_missing_flags_are_explained():
-    with pytest.raises(UserError, match="--pred_path .* --output_path"):
-        run()
+def test_test_predictions_with_other_joints_are_refused(tmp_path, predictions, capsys):
+    other = str(tmp_path / "other.npz")
+    np.savez(other, coords3d_pred_cam=np.ones([3, 5, 3]), joint_names=NAMES[::-1])
+    arguments = [f"--pred_path={predictions[0]}", f"--test_pred_path={other}",
+                 f"--output={tmp_path / 'weights.npz'}"]
+    assert command.main(arguments) == 1
+    assert "--test_pred_path" in capsys.readouterr().err
+
+
+def test_missing_flags_are_explained(capsys):
+    assert command.main([]) == 1
+    assert "--pred_path and --output" in capsys.readouterr().err
