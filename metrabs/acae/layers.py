@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from metrabs.errors import unknown_name_error
-from metrabs.geometry.projection import combine_points
+from metrabs.geometry.projection import affine_combination
 
 DIRECTIONS = ("encode", "decode")
 _SHARED_BLOCKS = ("s", "q", "x", "c")
@@ -107,7 +107,7 @@ class AffineCombinationLayer(tf.keras.layers.Layer):
 
     def call(self, points: tf.Tensor) -> tf.Tensor:
         """Combines points `[batch, points in, coordinates]` to `[batch, points out, ...]`."""
-        return combine_points(points, self.weight_matrix())
+        return affine_combination(points, self.weight_matrix())
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from metrabs.geometry import MM_PER_M
 from metrabs.geometry.projection import project
-
-MM_PER_M = 1000.0
 
 
 def reconstruction_loss(

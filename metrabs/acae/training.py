@@ -20,7 +20,7 @@ from metrabs.acae.poses import batch_indices, checked_poses, hold_out, without_b
 from metrabs.acae.weights_file import AffineWeights
 from metrabs.errors import UserError
 from metrabs.files import PathLike
-from metrabs.geometry.projection import combine_points
+from metrabs.geometry.projection import affine_combination
 from metrabs.resumable import fingerprint
 
 _logger = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ class _Trainer:
             poses = tf.constant(
                 self.poses_test[start : start + _TEST_BATCH_SIZE, self.permutation], tf.float32
             )
-            reconstructions = combine_points(combine_points(poses, w1), w2)
+            reconstructions = affine_combination(affine_combination(poses, w1), w2)
             loss = reconstruction_loss(poses, reconstructions, self.config.projected)
             total += float(loss) * len(poses)
         return total / len(self.poses_test)
@@ -189,7 +189,7 @@ class _Trainer:
     def _step(self, poses: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             w1, w2 = self.autoencoder.weight_matrices()
-            reconstructions = combine_points(combine_points(poses, w1), w2)
+            reconstructions = affine_combination(affine_combination(poses, w1), w2)
             reconstruction = reconstruction_loss(poses, reconstructions, self.config.projected)
             sparsity = sparsity_loss(w1, w2)
             loss = reconstruction + self.config.regul_lambda * sparsity

@@ -11,7 +11,7 @@ import tensorflow as tf
 from metrabs.errors import UserError
 from metrabs.estimator.box_inputs import BoxInputs
 from metrabs.estimator.chunks import concat_over_chunks
-from metrabs.estimator.image_cropping import cut_to_views, shift_origin
+from metrabs.estimator.image_cropping import crop_images_to_views, shift_origin
 from metrabs.estimator.test_time_augmentation import Augmentations
 from metrabs.estimator.virtual_cameras import CropCameras, augment_cameras, look_at_boxes
 from metrabs.estimator.warping import (
@@ -88,7 +88,9 @@ def predict_poses(
         crop_side,
     )
     cameras = augment_cameras(box_cameras, box_inputs.intrinsics, augmentations, crop_side)
-    images, origin_xy = cut_to_views(pad_tiny_images(images), box_inputs, cameras, crop_side)
+    images, origin_xy = crop_images_to_views(
+        pad_tiny_images(images), box_inputs, cameras, crop_side
+    )
     pyramid = build_pyramid(decode_gamma(images))
     box_inputs = box_inputs._replace(intrinsics=shift_origin(box_inputs.intrinsics, origin_xy))
 

@@ -7,9 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from metrabs.estimator.box_inputs import BoxInputs
-from metrabs.estimator.virtual_cameras import CropCameras, matrix_product
+from metrabs.estimator.virtual_cameras import CropCameras
 from metrabs.estimator.warping import NUM_LEVELS
-from metrabs.geometry.projection import to_homogeneous, transform_points
+from metrabs.geometry.projection import matrix_product, to_homogeneous, transform_points
 
 # Blocks of pixels that become one pixel of the coarsest level must not be cut.
 _BLOCK = 2 ** (NUM_LEVELS - 1)
@@ -18,7 +18,7 @@ _BLOCK = 2 ** (NUM_LEVELS - 1)
 _MARGIN = 2 * _BLOCK
 
 
-def cut_to_views(
+def crop_images_to_views(
     images: tf.Tensor, box_inputs: BoxInputs, cameras: CropCameras, crop_side: Any
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Cuts images to the rectangle that holds what all crops show.

@@ -2,8 +2,6 @@
 
 A crop is not a cut-out but what a camera at the same place would see after turning towards the
 middle of the box, zoomed so that the box fills the crop (paper: perspective-correct cropping).
-Products of small matrices are written as sums: a matrix product may run in TensorFloat-32 on
-GPUs, whose ten bits of mantissa are too few for coordinates.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ from metrabs.estimator.test_time_augmentation import Augmentations
 from metrabs.geometry.distortion_tf import undistort_points
 from metrabs.geometry.projection import (
     invert_3x3,
+    matrix_product,
     normalize_image_points,
     project,
     to_homogeneous,
@@ -109,26 +108,6 @@ def augment_cameras(
         tf.linalg.matrix_transpose(rotations), invert_3x3(crop_intrinsics)
     )
     return CropCameras(crop_intrinsics, rotations, inverse_projections, scales)
-
-
-def corner_aligned_scaling(factor: Any) -> tf.Tensor:
-    """Builds `[..., 3, 3]` that scale pixel coordinates about the corner of the image.
-
-    Pixel centres have integer coordinates, so the corner is at (-0.5, -0.5).
-
-    Args:
-        factor: `[...]`, new pixels per old pixel.
-    """
-    factor = tf.convert_to_tensor(factor, tf.float32)
-    shift, zero, one = (factor - 1) / 2, tf.zeros_like(factor), tf.ones_like(factor)
-    rows = [[factor, zero, shift], [zero, factor, shift], [zero, zero, one]]
-    return tf.stack([tf.stack(row, axis=-1) for row in rows], axis=-2)
-
-
-def matrix_product(left: Any, right: Any) -> tf.Tensor:
-    """Multiplies small matrices `[..., m, n]` and `[..., n, k]` in full float32 precision."""
-    left, right = tf.convert_to_tensor(left), tf.convert_to_tensor(right)
-    return tf.reduce_sum(left[..., tf.newaxis] * right[..., tf.newaxis, :, :], axis=-2)
 
 
 def _centers_and_sides(boxes: tf.Tensor) -> tf.Tensor:

@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from metrabs.estimator.chunks import concat_over_chunks
-from metrabs.estimator.virtual_cameras import corner_aligned_scaling, matrix_product
 from metrabs.geometry.distortion_tf import distort_points
+from metrabs.geometry.projection import corner_aligned_scaling, matrix_product
 from metrabs.models.devices import runs_on
 
 NUM_LEVELS = 3

@@ -1,4 +1,4 @@
-"""Lens distortion on the data side, in NumPy and OpenCV: standard and fisheye models.
+"""Lens distortion in NumPy and OpenCV: standard and fisheye models.
 
 Four coefficients are OpenCV's fisheye model (k1..k4); five to twelve are its standard model in
 the order k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4. Tilted sensors are not supported.
@@ -17,11 +17,11 @@ NUM_FISHEYE_COEFFICIENTS = 4
 NUM_STANDARD_COEFFICIENTS = 12
 
 
-def checked_coefficients(coefficients: Optional[np.ndarray]) -> Optional[np.ndarray]:
+def validate_coefficients(coefficients: Optional[np.ndarray]) -> Optional[np.ndarray]:
     """Returns the coefficients as a float32 vector, or None if there are none or all are zero.
 
     Raises:
-        UserError: if their number belongs to no supported model.
+        UserError: there is no supported model with this number of coefficients.
     """
     if coefficients is None:
         return None
@@ -38,27 +38,27 @@ def checked_coefficients(coefficients: Optional[np.ndarray]) -> Optional[np.ndar
 
 
 def is_fisheye(coefficients: np.ndarray) -> bool:
-    """Returns whether checked coefficients belong to the fisheye model."""
+    """Returns whether validated coefficients belong to the fisheye model."""
     return len(coefficients) == NUM_FISHEYE_COEFFICIENTS
 
 
-def is_same(a: Optional[np.ndarray], b: Optional[np.ndarray]) -> bool:
-    """Returns whether two lenses, None or checked coefficients, distort alike up to rounding."""
+def lenses_equal(a: Optional[np.ndarray], b: Optional[np.ndarray]) -> bool:
+    """Returns whether two lenses (validated coefficients) distort equally up to rounding."""
     if a is None or b is None:
         return a is b
-    return is_fisheye(a) == is_fisheye(b) and is_close(_filled_up(a), _filled_up(b))
+    return is_fisheye(a) == is_fisheye(b) and is_close(_pad_coefficients(a), _pad_coefficients(b))
 
 
 def is_close(a: np.ndarray, b: np.ndarray) -> bool:
-    """Returns what `np.allclose` does, at a tenth of its cost: cameras are compared often."""
+    """Same as `np.allclose` but ten times faster, since cameras are compared often."""
     return bool((np.abs(a - b) <= 1e-8 + 1e-5 * np.abs(b)).all())
 
 
 def distort(points: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """Maps ideal to distorted points, [n, 2], both on the plane at unit depth."""
+    """Maps undistorted to distorted normalized image coordinates, [n, 2]."""
     if is_fisheye(coefficients):
         return _distort_fisheye(points, coefficients)
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = _filled_up(coefficients)
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = _pad_coefficients(coefficients)
     x, y = points[:, 0], points[:, 1]
     r2 = x * x + y * y
     radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
@@ -69,15 +69,15 @@ def distort(points: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
 
 
 def undistort(points: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """Maps distorted to ideal points, [n, 2], both on the plane at unit depth.
+    """Maps distorted to undistorted normalized image coordinates, [n, 2].
 
-    OpenCV's iteration with its default number of steps, as released: approximate where the
-    distortion is strong. NaN points stay NaN.
+    Uses OpenCV's iteration with its default number of steps, like the original implementation:
+    approximate where the distortion is strong. NaN points stay NaN.
     """
     if len(points) == 0:
         return points
     invert = cv2.fisheye.undistortPoints if is_fisheye(coefficients) else cv2.undistortPoints
-    ideal = invert(points[:, np.newaxis], np.eye(3), _filled_up(coefficients))[:, 0]
+    ideal = invert(points[:, np.newaxis], np.eye(3), _pad_coefficients(coefficients))[:, 0]
     ideal[np.isnan(points).any(axis=1)] = np.nan
     return ideal
 
@@ -85,16 +85,17 @@ def undistort(points: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
 def undistortion_maps(
     coefficients: np.ndarray, rotation: np.ndarray, intrinsic_matrix: np.ndarray, size_wh: tuple
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Computes where the pixels of an ideal view lie on a distorted camera's unit-depth plane.
+    """Maps the pixels of an undistorted view to a distorted camera's normalized coordinates.
 
     Args:
-        coefficients: checked coefficients of the distorted camera.
-        rotation: [3, 3] from the distorted camera's axes to those of the ideal view.
-        intrinsic_matrix: [3, 3] of the ideal view.
-        size_wh: size of the ideal view in pixels.
+        coefficients: Validated coefficients of the distorted camera.
+        rotation: Rotation [3, 3] from the distorted camera's axes to those of the undistorted
+            view.
+        intrinsic_matrix: Intrinsics [3, 3] of the undistorted view.
+        size_wh: Size of the undistorted view, pixels.
 
     Returns:
-        Two [h, w] float32 maps: distorted x and y for each pixel.
+        Two [h, w] float32 maps: distorted x and y of each pixel.
     """
     make_maps = (
         cv2.fisheye.initUndistortRectifyMap
@@ -102,7 +103,7 @@ def undistortion_maps(
         else cv2.initUndistortRectifyMap
     )
     matrices = (np.asarray(rotation, np.float64), np.asarray(intrinsic_matrix, np.float64))
-    return make_maps(np.eye(3), _filled_up(coefficients), *matrices, size_wh, cv2.CV_32FC1)
+    return make_maps(np.eye(3), _pad_coefficients(coefficients), *matrices, size_wh, cv2.CV_32FC1)
 
 
 def balanced_intrinsics(
@@ -115,14 +116,14 @@ def balanced_intrinsics(
     """Chooses intrinsics for the undistorted version of an image (OpenCV).
 
     Args:
-        intrinsic_matrix: [3, 3] of the distorted camera.
-        coefficients: checked coefficients or None.
-        balance: from 0 (the result shows only valid pixels) to 1 (all of the image).
-        imshape: (height, width, ...) of the distorted image.
-        new_imshape: of the result.
+        intrinsic_matrix: Intrinsics [3, 3] of the distorted camera.
+        coefficients: Validated coefficients or None.
+        balance: Number from 0 (the result shows only valid pixels) to 1 (all of the image).
+        imshape: Shape (height, width, ...) of the distorted image.
+        new_imshape: Shape of the result.
 
     Returns:
-        The new [3, 3] matrix, in the given one's type.
+        The new [3, 3] matrix, of the same type as the given one.
     """
     matrix = intrinsic_matrix.astype(np.float64)
     size_wh, new_size_wh = [(int(shape[1]), int(shape[0])) for shape in (imshape, new_imshape)]
@@ -133,13 +134,13 @@ def balanced_intrinsics(
         )
     else:
         new_matrix, _ = cv2.getOptimalNewCameraMatrix(
-            matrix, _filled_up(coefficients), size_wh, balance, new_size_wh
+            matrix, _pad_coefficients(coefficients), size_wh, balance, new_size_wh
         )
     return new_matrix.astype(intrinsic_matrix.dtype)
 
 
-def _filled_up(coefficients: np.ndarray) -> np.ndarray:
-    """Fills standard coefficients up to 12, since OpenCV does not take every number of them."""
+def _pad_coefficients(coefficients: np.ndarray) -> np.ndarray:
+    """Pads standard coefficients to 12, since OpenCV does not accept every number of them."""
     if is_fisheye(coefficients):
         return coefficients
     return np.pad(coefficients, (0, NUM_STANDARD_COEFFICIENTS - len(coefficients)))

@@ -9,7 +9,7 @@ from typing import Optional
 
 import numpy as np
 
-from metrabs.geometry.procrustes_numpy import rigid_align_numpy
+from metrabs.geometry.procrustes import rigid_align
 
 Mask = Optional[np.ndarray]
 
@@ -54,7 +54,7 @@ def aligned_distances(
     """
     mask = _full_mask(pred_mm, mask)
     mask = mask & (mask.sum(axis=1, keepdims=True) >= MIN_ALIGNABLE_JOINTS)
-    aligned = rigid_align_numpy(pred_mm, true_mm, mask)
+    aligned = rigid_align(pred_mm, true_mm, mask)
     return np.linalg.norm(_masked_difference(aligned, true_mm, mask), axis=-1), mask
 
 

@@ -1,77 +1,85 @@
-"""Rigid alignment of predicted to true poses (Procrustes analysis) in TensorFlow."""
+"""Alignment of predicted to true poses by rotation, translation and scale (Procrustes)."""
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import NamedTuple, Optional
 
-import tensorflow as tf
+import numpy as np
 
-from metrabs.geometry.procrustes_numpy import RigidTransform, rigid_align_numpy
 
-__all__ = ["find_rigid_transform", "rigid_align", "rigid_align_numpy"]
+class SimilarityTransform(NamedTuple):
+    """The map `x -> (x - mean_pred) @ rotation * scale + mean_true` of row vectors.
+
+    Shapes: means `[batch, 1, 3]`, rotation `[batch, 3, 3]`, scale `[batch, 1, 1]`.
+    """
+
+    mean_pred: np.ndarray
+    rotation: np.ndarray
+    scale: np.ndarray
+    mean_true: np.ndarray
+
+    def apply(self, points: np.ndarray) -> np.ndarray:
+        """Transforms points `[batch, n, 3]`."""
+        return (points - self.mean_pred) @ self.rotation * self.scale + self.mean_true
 
 
 def rigid_align(
-    pred: Any,
-    true: Any,
-    mask: Optional[Any] = None,
+    pred: np.ndarray,
+    true: np.ndarray,
+    mask: Optional[np.ndarray] = None,
     scale: bool = True,
     reflection: bool = False,
-) -> tf.Tensor:
-    """Moves predicted poses as close as possible to the true ones (least squares).
+) -> np.ndarray:
+    """Moves one or many predicted poses as close as possible to the true ones (least squares).
 
     Args:
-        pred: `[batch, joints, 3]`.
-        true: `[batch, joints, 3]`.
-        mask: bool `[batch, joints]`, the joints that determine the alignment; None means all.
-            All joints are transformed. With fewer than three the rotation is arbitrary but finite.
-        scale: allow a change of size.
-        reflection: allow mirroring where it fits better.
+        pred: Predicted poses `[joints, 3]` or `[batch, joints, 3]`.
+        true: True poses, same shape.
+        mask: Valid joints, bool `[joints]` or `[batch, joints]`; None means all. They determine
+            the transform, and all joints are transformed. With fewer than three, the rotation is
+            arbitrary but finite.
+        scale: Allow a change of scale.
+        reflection: Allow mirroring where it fits better.
 
     Returns:
-        The transformed predictions `[batch, joints, 3]`.
+        The transformed predictions, float64, in the shape of `pred`.
     """
-    return find_rigid_transform(pred, true, mask, scale, reflection).apply(pred)
+    pred, true = np.asarray(pred, np.float64), np.asarray(true, np.float64)
+    shape = pred.shape
+    pred, true = pred.reshape(-1, *shape[-2:]), true.reshape(-1, *shape[-2:])
+    is_valid = np.ones(pred.shape[:2], bool) if mask is None else np.reshape(mask, pred.shape[:2])
+    transform = find_similarity_transform(pred, true, is_valid, scale, reflection)
+    return transform.apply(pred).reshape(shape)
 
 
-def find_rigid_transform(
-    pred: Any,
-    true: Any,
-    mask: Optional[Any] = None,
-    scale: bool = True,
-    reflection: bool = False,
-) -> RigidTransform:
-    """Finds the transform of `rigid_align`; same arguments."""
-    pred, true = tf.convert_to_tensor(pred), tf.convert_to_tensor(true)
-    if mask is None:
-        mask = tf.ones(tf.shape(pred)[:2], tf.bool)
-    weights = tf.cast(mask, pred.dtype)[..., tf.newaxis]
-    mean_pred, centered_pred, norm_pred = _normalized(pred, weights)
-    mean_true, centered_true, norm_true = _normalized(true, weights)
-
-    correlation = tf.matmul(centered_pred, centered_true, transpose_a=True)
-    singular_values, left, right = tf.linalg.svd(correlation)
-    rotation = tf.matmul(left, right, transpose_b=True)
+def find_similarity_transform(
+    pred: np.ndarray, true: np.ndarray, mask: np.ndarray, scale: bool, reflection: bool
+) -> SimilarityTransform:
+    """Finds the transforms of `rigid_align` for `[batch, joints, 3]` arrays."""
+    mean_pred, centered_pred, norm_pred = _normalized(pred, mask)
+    mean_true, centered_true, norm_true = _normalized(true, mask)
+    correlation = centered_pred.transpose(0, 2, 1) @ centered_true
+    # A pose with NaN must not affect the others; its own result is NaN because of its mean.
+    left, singular_values, right_t = np.linalg.svd(np.nan_to_num(correlation))
     if not reflection:
-        # The sign of the determinant as a triple product: XLA lacks tf.linalg.det.
-        first, second, third = tf.unstack(rotation, axis=1)
-        sign = tf.sign(tf.reduce_sum(tf.linalg.cross(first, second) * third, axis=-1))
-        signs = tf.stack([tf.ones_like(sign), tf.ones_like(sign), sign], axis=-1)
-        rotation = tf.matmul(left * signs[:, tf.newaxis], right, transpose_b=True)
-        singular_values *= signs
-    size = tf.ones_like(norm_pred)
+        sign = np.where(np.linalg.det(left @ right_t) < 0, -1.0, 1.0)
+        left[:, :, -1] *= sign[:, np.newaxis]
+        singular_values[:, -1] *= sign
+    factor = np.ones_like(norm_pred)
     if scale:
-        size = tf.math.divide_no_nan(norm_true, norm_pred) * tf.reshape(
-            tf.reduce_sum(singular_values, axis=-1), [-1, 1, 1]
-        )
-    return RigidTransform(mean_pred, rotation, size, mean_true)
+        factor = norm_true / np.maximum(norm_pred, 1e-300)
+        factor = factor * singular_values.sum(axis=-1)[:, np.newaxis, np.newaxis]
+    return SimilarityTransform(mean_pred, left @ right_t, factor, mean_true)
 
 
-def _normalized(points: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _normalized(
+    points: np.ndarray, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the mean of valid points, these points centred with unit norm, and their norm."""
-    points = tf.where(weights > 0, points, tf.zeros_like(points))
-    count = tf.reduce_sum(weights, axis=1, keepdims=True)
-    mean = tf.math.divide_no_nan(tf.reduce_sum(points, axis=1, keepdims=True), count)
+    weights = mask[..., np.newaxis]
+    points = np.where(weights, points, 0.0)
+    count = np.maximum(weights.sum(axis=1, keepdims=True), 1)
+    mean = points.sum(axis=1, keepdims=True) / count
     centered = (points - mean) * weights
-    norm = tf.sqrt(tf.reduce_sum(tf.square(centered), axis=[1, 2], keepdims=True))
-    return mean, tf.math.divide_no_nan(centered, norm), norm
+    norm = np.sqrt(np.square(centered).sum(axis=(1, 2), keepdims=True))
+    return mean, centered / np.maximum(norm, 1e-300), norm

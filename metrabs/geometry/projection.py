@@ -119,7 +119,7 @@ def is_within_fov(
     return tf.reduce_all(tf.logical_and(coords2d >= lower, coords2d <= upper), axis=-1)
 
 
-def combine_points(points: Any, weights: Any) -> tf.Tensor:
+def affine_combination(points: Any, weights: Any) -> tf.Tensor:
     """Forms weighted sums of points, the same weights for every coordinate.
 
     Args:
@@ -156,3 +156,23 @@ def invert_3x3(matrices: Any) -> tf.Tensor:
     ]
     determinant = tf.reduce_sum(first * columns[0], axis=-1)
     return tf.stack(columns, axis=-1) / determinant[..., tf.newaxis, tf.newaxis]
+
+
+def corner_aligned_scaling(factor: Any) -> tf.Tensor:
+    """Builds `[..., 3, 3]` that scale pixel coordinates about the corner of the image.
+
+    Pixel centres have integer coordinates, so the corner is at (-0.5, -0.5).
+
+    Args:
+        factor: `[...]`, new pixels per old pixel.
+    """
+    factor = tf.convert_to_tensor(factor, tf.float32)
+    shift, zero, one = (factor - 1) / 2, tf.zeros_like(factor), tf.ones_like(factor)
+    rows = [[factor, zero, shift], [zero, factor, shift], [zero, zero, one]]
+    return tf.stack([tf.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def matrix_product(left: Any, right: Any) -> tf.Tensor:
+    """Multiplies small matrices `[..., m, n]` and `[..., n, k]` in full float32 precision."""
+    left, right = tf.convert_to_tensor(left), tf.convert_to_tensor(right)
+    return tf.reduce_sum(left[..., tf.newaxis] * right[..., tf.newaxis, :, :], axis=-2)

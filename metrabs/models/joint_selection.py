@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from metrabs.errors import UserError
-from metrabs.geometry.projection import combine_points
+from metrabs.geometry.projection import affine_combination
 
 _logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Joints2dMatch:
 
     def average(self, coords: tf.Tensor) -> tf.Tensor:
         """Model joints `[B, J, 2 or more]` to 2D-like joints `[B, K, 2]`, same unit."""
-        return combine_points(coords[..., :2], tf.constant(self.weights))
+        return affine_combination(coords[..., :2], tf.constant(self.weights))
 
 
 def match_2d_joints(model_names: Sequence[str], names2d: Sequence[str]) -> Joints2dMatch:

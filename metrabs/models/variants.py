@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from metrabs.errors import UserError
-from metrabs.geometry.projection import combine_points
+from metrabs.geometry.projection import affine_combination
 from metrabs.models.point_reconstruction import PointReconstructor
 from metrabs.skeletons.tables import base_name
 
@@ -161,17 +161,17 @@ class AutoencoderVariant(Variant):
 
     def encode(self, joints: tf.Tensor) -> tf.Tensor:
         """Joints `[B, J, D]` to latent points `[B, L, D]`."""
-        return combine_points(joints, self.w1)
+        return affine_combination(joints, self.w1)
 
     def decode(self, latents: tf.Tensor) -> tf.Tensor:
         """Latent points `[B, L, D]` to joints `[B, J, D]`."""
         # In double precision, since GPUs may multiply float32 matrices in TensorFloat-32, which
         # moves joints by millimetres, and an exported model cannot forbid it.
-        return tf.cast(combine_points(tf.cast(latents, tf.float64), self.w2), tf.float32)
+        return tf.cast(affine_combination(tf.cast(latents, tf.float64), self.w2), tf.float32)
 
     def autoencode(self, joints: tf.Tensor) -> tf.Tensor:
         """Joints `[B, J, D]` to their reconstruction from the latent points."""
-        return combine_points(joints, self.w1 @ self.w2)
+        return affine_combination(joints, self.w1 @ self.w2)
 
 
 class RegularizedVariant(AutoencoderVariant, SeparateVariant):

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from metrabs.errors import UserError
-from metrabs.geometry.bone_depth import reconstruct_by_bone_lengths
+from metrabs.geometry.reconstruction_25d import reconstruct_by_bone_lengths
 from metrabs.models.point_reconstruction import PointReconstructor
 from metrabs.models.variants import Variant
 from metrabs.skeletons import JointInfo

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, Optional
 import tensorflow as tf
 
 from metrabs.config import LossConfig, ModelConfig
+from metrabs.geometry import MM_PER_M
 from metrabs.geometry.masked import center_relative_pose, masked_mean
 from metrabs.geometry.projection import is_within_fov, project_pose
 from metrabs.models.joint_selection import Joints2dMatch
 from metrabs.models.variants import Variant
 
-MM_PER_M = 1000.0
 _MIN_ABSOLUTE_DEPTH_MM = 300.0  # nearer truths take no part in absolute and projected terms
 _FAR_DEPTH_MM = 10_000.0  # beyond, depth errors count relative to the depth
 _MIN_PROJECTED_DEPTH_MM = 1.0

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from metrabs.config import Config
+from metrabs.geometry import MM_PER_M
 from metrabs.models.joint_selection import match_2d_joints
 from metrabs.models.variants import (
     AutoencoderVariant,
@@ -22,7 +23,6 @@ from metrabs.models.variants import (
 )
 from metrabs.models.volumetric_variants import BoneLengthVariant, MetroVariant
 from metrabs.training.loss_terms import (
-    MM_PER_M,
     Labels2D,
     Labels3D,
     Losses,

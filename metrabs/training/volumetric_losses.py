@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from metrabs.geometry import MM_PER_M
 from metrabs.geometry.masked import align_2d_skeletons, center_relative_pose, masked_mean
 from metrabs.models.volumetric_variants import BoneLengthVariant
-from metrabs.training.loss_terms import MM_PER_M, Labels2D, Labels3D, Losses, PoseLoss
+from metrabs.training.loss_terms import Labels2D, Labels3D, Losses, PoseLoss
 
 
 class MetroLoss(PoseLoss):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from metrabs.files import PathLike, atomic_path
+from metrabs.geometry import MM_PER_M
 from metrabs.visualization.drawing import SkeletonLike, draw_boxes, draw_poses2d, enlarge
 from metrabs.visualization.palette import SIDE_COLORS, joint_sides, unit_rgb
 from metrabs.visualization.space import draw_poses3d, set_space, space_limits
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MM_PER_M = 1000
 _MIN_IMAGE_SIDE = 800
 _GREY = "0.45"
 
@@ -113,7 +113,7 @@ def latent_points_figure(
     latents = weights.T @ pose
     sides = latent_sides or _sides_of_latents(weights, joint_sides(skeleton.names))
     center = (pose.min(axis=0) + pose.max(axis=0)) / 2
-    points, latent_points = (pose - center) / _MM_PER_M, (latents - center) / _MM_PER_M
+    points, latent_points = (pose - center) / MM_PER_M, (latents - center) / MM_PER_M
     everything = np.concatenate([points, latent_points])  # latents may lie outside the body
     half_extents = np.maximum(1.08 * np.abs(everything).max(axis=0), 0.25)
     panels = [("from the camera", 0), ("from the side", 2)]

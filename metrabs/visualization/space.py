@@ -7,10 +7,9 @@ from typing import Any, Optional
 
 import numpy as np
 
+from metrabs.geometry import MM_PER_M
 from metrabs.visualization.drawing import SkeletonLike
 from metrabs.visualization.palette import SIDE_COLORS, Color, edge_side, joint_sides, unit_rgb
-
-_MM_PER_M = 1000
 
 
 def draw_poses3d(
@@ -76,5 +75,5 @@ def set_space(axes: Any, limits: np.ndarray) -> None:
 
 def _to_plot(points_cam_mm: Any) -> np.ndarray:
     """Turns camera coordinates in mm to the plot's: x right, y away, z up, in metres."""
-    points = np.asarray(points_cam_mm, np.float64) / _MM_PER_M
+    points = np.asarray(points_cam_mm, np.float64) / MM_PER_M
     return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)

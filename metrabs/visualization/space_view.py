@@ -13,9 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from metrabs.geometry import MM_PER_M
 from metrabs.visualization.drawing import SkeletonLike, draw_poses2d
 
-_MM_PER_M = 1000.0
 _MIN_EXTENT_M = 1.2
 _MARGIN = 1.1
 _BACKGROUND = (250, 250, 252)
@@ -39,7 +39,7 @@ class Space:
 
     def to_level(self, points_cam_mm: Any) -> np.ndarray:
         """Returns points `[..., 3]` of the camera frame (mm) in level coordinates (m)."""
-        return np.asarray(points_cam_mm, np.float64) / _MM_PER_M @ self.rotation.T
+        return np.asarray(points_cam_mm, np.float64) / MM_PER_M @ self.rotation.T
 
 
 def space_of(
@@ -54,7 +54,7 @@ def space_of(
     """
     rotation = _level_rotation(np.asarray(up_cam, np.float64))
     points = [np.reshape(np.asarray(p, np.float64), [-1, 3]) for p in poses3d_cam_mm]
-    level = np.concatenate([np.zeros([0, 3]), *points]) / _MM_PER_M @ rotation.T
+    level = np.concatenate([np.zeros([0, 3]), *points]) / MM_PER_M @ rotation.T
     level = level[np.isfinite(level).all(axis=1)]
     if not len(level):
         level = np.zeros([1, 3])

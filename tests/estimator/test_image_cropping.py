@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from metrabs.estimator.box_inputs import make_box_inputs
 from metrabs.estimator.crop_prediction import render_views
-from metrabs.estimator.image_cropping import cut_to_views, shift_origin
+from metrabs.estimator.image_cropping import crop_images_to_views, shift_origin
 from metrabs.estimator.test_time_augmentation import make_augmentations
 from metrabs.estimator.virtual_cameras import augment_cameras, look_at_boxes
 from metrabs.estimator.warping import build_pyramid
@@ -50,7 +50,7 @@ def _render(images, inputs, cameras, augmentations, factor):
 )
 def test_what_is_cut_off_is_not_missed(boxes, factor):
     images, inputs, cameras, augmentations = _views(boxes)
-    part, origin = cut_to_views(images, inputs, cameras, SIDE)
+    part, origin = crop_images_to_views(images, inputs, cameras, SIDE)
     shifted = inputs._replace(intrinsics=shift_origin(inputs.intrinsics, origin))
     expected = _render(images, inputs, cameras, augmentations, factor)
     actual = _render(part, shifted, cameras, augmentations, factor)
@@ -59,7 +59,7 @@ def test_what_is_cut_off_is_not_missed(boxes, factor):
 
 def test_part_is_not_much_larger_than_the_views():
     images, inputs, cameras, _ = _views([30, 20, 14, 12])
-    part, origin = cut_to_views(images, inputs, cameras, SIDE)
+    part, origin = crop_images_to_views(images, inputs, cameras, SIDE)
     assert part.shape[1] < 50 and part.shape[2] < 50
     x, y = origin.numpy()
     np.testing.assert_array_equal(part, images[:, y:y + part.shape[1], x:x + part.shape[2]])
@@ -68,17 +68,17 @@ def test_part_is_not_much_larger_than_the_views():
 @pytest.mark.parametrize("boxes, coeffs", [([30, 20, 14, 12], 0.1), ([3000, 20, 900, 900], 0.0)])
 def test_images_stay_whole_where_corners_do_not_tell_what_is_seen(boxes, coeffs):
     images, inputs, cameras, _ = _views(boxes, coeffs)
-    part, origin = cut_to_views(images, inputs, cameras, SIDE)
+    part, origin = crop_images_to_views(images, inputs, cameras, SIDE)
     assert part.shape == images.shape and origin.numpy().tolist() == [0, 0]
 
 
 def test_boxes_without_extent_do_no_harm():
     images, inputs, cameras, _ = _views([[30, 20, 14, 12], [30, np.nan, 14, 12], [9, 9, 0, 0]])
-    part, _ = cut_to_views(images, inputs, cameras, SIDE)
+    part, _ = crop_images_to_views(images, inputs, cameras, SIDE)
     assert part.shape[1] >= 4 and part.shape[2] >= 4
 
 
 def test_without_views_almost_nothing_is_left():
     images, inputs, cameras, _ = _views(np.zeros([0, 4]))
-    part, _ = cut_to_views(images, inputs, cameras, SIDE)
+    part, _ = crop_images_to_views(images, inputs, cameras, SIDE)
     assert part.shape == (1, 4, 4, 3)

@@ -6,9 +6,7 @@ import pytest
 from metrabs.estimator.test_time_augmentation import make_augmentations
 from metrabs.estimator.virtual_cameras import (
     augment_cameras,
-    corner_aligned_scaling,
     look_at_boxes,
-    matrix_product,
 )
 
 SIDE = 256
@@ -68,15 +66,3 @@ def test_boxes_without_extent_are_invalid_and_leave_the_others_alone():
     assert cameras.is_valid.numpy().tolist() == [False, True, False]
     np.testing.assert_allclose(cameras.box_scales[1], _look_at(BOXES).box_scales[0], rtol=1e-6)
     assert np.isfinite(cameras.rotations).all() and np.isfinite(cameras.box_scales).all()
-
-
-def test_corner_aligned_scaling_keeps_the_corner_of_the_image():
-    corner = np.array([-0.5, -0.5, 1])
-    np.testing.assert_allclose(corner_aligned_scaling(0.25).numpy() @ corner, corner)
-    np.testing.assert_allclose(corner_aligned_scaling([2.0, 3.0]).numpy()[1, 0, 0], 3)
-
-
-def test_matrix_product_equals_that_of_numpy():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(2, 1, 3, 3)), rng.normal(size=(5, 3, 4))
-    np.testing.assert_allclose(matrix_product(a, b), a @ b)

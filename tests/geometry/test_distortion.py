@@ -23,7 +23,7 @@ def points():
 
 @pytest.mark.parametrize("coefficients", MODELS)
 def test_distortion_agrees_with_opencv(coefficients, points):
-    checked = distortion.checked_coefficients(coefficients)
+    checked = distortion.validate_coefficients(coefficients)
     if distortion.is_fisheye(checked):
         expected = cv2.fisheye.distortPoints(points[:, np.newaxis], np.eye(3), checked)[:, 0]
     else:
@@ -37,14 +37,14 @@ def test_distortion_agrees_with_opencv(coefficients, points):
 
 @pytest.mark.parametrize("coefficients", MODELS)
 def test_undistortion_inverts_distortion(coefficients, points):
-    checked = distortion.checked_coefficients(coefficients)
+    checked = distortion.validate_coefficients(coefficients)
     distorted = distortion.distort(points, checked)
     np.testing.assert_allclose(distortion.undistort(distorted, checked), points, atol=1e-3)
 
 
 @pytest.mark.parametrize("coefficients", MODELS)
 def test_undistortion_maps_hold_the_distorted_rays(coefficients):
-    checked = distortion.checked_coefficients(coefficients)
+    checked = distortion.validate_coefficients(coefficients)
     matrix = np.array([[20, 0, 7.5], [0, 21, 5], [0, 0, 1.0]])
     turn = cv2.Rodrigues(np.array([0.1, -0.2, 0.05]))[0]
     maps = np.stack(distortion.undistortion_maps(checked, turn, matrix, (16, 11)), axis=-1)

@@ -84,8 +84,20 @@ def test_uncentred_stride_shifts_the_field_of_view():
 def test_affine_combinations_move_with_the_points(wrap, poses):
     weights = np.random.default_rng(3).normal(size=(9, 4)).astype(np.float32) + 1
     weights /= weights.sum(axis=0)
-    combined = wrap(projection.combine_points)(tf.constant(poses), weights)
-    moved = wrap(projection.combine_points)(tf.constant(poses + np.float32(500)), weights)
+    combined = wrap(projection.affine_combination)(tf.constant(poses), weights)
+    moved = wrap(projection.affine_combination)(tf.constant(poses + np.float32(500)), weights)
     assert_close(moved, combined + 500, rtol=1e-5)
     expected = np.einsum("bmc,mn->bnc", poses.astype(np.float64), weights)
     assert_close(combined, expected)
+
+
+def test_corner_aligned_scaling_keeps_the_corner_of_the_image():
+    corner = np.array([-0.5, -0.5, 1])
+    np.testing.assert_allclose(projection.corner_aligned_scaling(0.25).numpy() @ corner, corner)
+    np.testing.assert_allclose(projection.corner_aligned_scaling([2.0, 3.0]).numpy()[1, 0, 0], 3)
+
+
+def test_matrix_product_equals_that_of_numpy():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 1, 3, 3)), rng.normal(size=(5, 3, 4))
+    np.testing.assert_allclose(projection.matrix_product(a, b), a @ b)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrabs.estimator import test_time_augmentation, virtual_cameras, warping
+from metrabs.estimator import test_time_augmentation, warping
 from metrabs.geometry import distortion_tf, projection, rotations
 from tests.estimator.fakes import fake_crop_model
 from tests.estimator.golden_cases import augmented_cameras, camera_of_case
@@ -57,7 +57,7 @@ def test_rotations_match_the_release(data):
 def test_corner_aligned_scaling_matches_the_release(data):
     for name in _names(data, "corner_aligned/(.*)"):
         factor = 1 / 3 if name == "0.3333" else float(name)
-        actual = virtual_cameras.corner_aligned_scaling(factor)
+        actual = projection.corner_aligned_scaling(factor)
         assert_close(actual, data[f"corner_aligned/{name}"])
 
 
@@ -119,9 +119,9 @@ def test_virtual_cameras_match_the_release(data, golden):
 
 
 def _check_homographies(cameras, levels, inputs, expected):
-    shrinking = virtual_cameras.corner_aligned_scaling(0.5 ** tf.cast(levels, tf.float32))
-    level_intrinsics = virtual_cameras.matrix_product(shrinking, inputs.intrinsics)
-    actual = virtual_cameras.matrix_product(level_intrinsics, cameras.inverse_projections).numpy()
+    shrinking = projection.corner_aligned_scaling(0.5 ** tf.cast(levels, tf.float32))
+    level_intrinsics = projection.matrix_product(shrinking, inputs.intrinsics)
+    actual = projection.matrix_product(level_intrinsics, cameras.inverse_projections).numpy()
     assert_close(actual / actual[..., 2:, 2:], expected, rtol=1e-3)
 
 

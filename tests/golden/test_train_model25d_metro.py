@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from metrabs.geometry.bone_depth import depth_by_bone_lengths, reconstruct_by_bone_lengths
+from metrabs.geometry.reconstruction_25d import depth_by_bone_lengths, reconstruct_by_bone_lengths
 from metrabs.models.variant_choice import build_variant
 from metrabs.skeletons import JointInfo
 from metrabs.training.loss_terms import Labels2D, Labels3D

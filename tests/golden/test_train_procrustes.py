@@ -5,8 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from metrabs.geometry.procrustes import find_rigid_transform, rigid_align
-from metrabs.geometry.procrustes_numpy import find_rigid_transform_numpy, rigid_align_numpy
+from metrabs.geometry.procrustes import find_similarity_transform, rigid_align
 from tests.golden.tolerances import assert_close
 
 
@@ -15,15 +14,14 @@ def data(golden):
     return golden("train_procrustes")
 
 
-def test_aligned_poses_match_the_release(data):
+def test_aligned_poses_match_the_original(data):
     pred, true, mask = data["coords_pred"], data["coords_true"], data["mask"]
     num_compared = 0
     for key, expected in data.items():
-        match = re.fullmatch(r"(tf|np)_(nomask_)?scale(\d)_reflection(\d)", key)
+        match = re.fullmatch(r"(?:tf|np)_(nomask_)?scale(\d)_reflection(\d)", key)
         if match:
-            library, nomask, scale, reflection = match.groups()
-            align = rigid_align if library == "tf" else rigid_align_numpy
-            actual = align(
+            nomask, scale, reflection = match.groups()
+            actual = rigid_align(
                 pred, true, None if nomask else mask, scale=scale == "1",
                 reflection=reflection == "1",
             )
@@ -32,16 +30,17 @@ def test_aligned_poses_match_the_release(data):
     assert num_compared
 
 
-def test_transforms_match_the_release(data):
-    transform = find_rigid_transform(data["coords_pred"], data["coords_true"], data["mask"])
+def test_transforms_match_the_original(data):
+    pred, true = (data[name].astype(np.float64) for name in ("coords_pred", "coords_true"))
+    transform = find_similarity_transform(pred, true, data["mask"], True, False)
     for name, actual in transform._asdict().items():
         assert_close(actual, data[f"transf_{name}"], rtol=1e-5)
 
 
-def test_single_pose_with_the_better_reflection_matches_the_release(data):
+def test_single_pose_with_the_better_reflection_matches_the_original(data):
     pred, true, mask = (data[name][:1] for name in ("coords_pred", "coords_true", "mask"))
     pred, true = pred.astype(np.float64), true.astype(np.float64)
-    transform = find_rigid_transform_numpy(pred, true, mask, scale=True, reflection=True)
+    transform = find_similarity_transform(pred, true, mask, scale=True, reflection=True)
     assert_close(transform.rotation[0], data["np0_rotation"], rtol=1e-5)
     assert_close(transform.scale.squeeze(), data["np0_scale"], rtol=1e-5)
     translation = (

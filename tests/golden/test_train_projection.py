@@ -28,9 +28,9 @@ def test_back_projection_matches_the_release(data):
 
 
 def test_point_combinations_match_the_release(data):
-    encoded = projection.combine_points(data["coords3d"], data["w1"])
+    encoded = projection.affine_combination(data["coords3d"], data["w1"])
     assert_close(encoded, data["encoded"])
-    assert_close(projection.combine_points(encoded, data["w2"]), data["autoencoded"])
+    assert_close(projection.affine_combination(encoded, data["w2"]), data["autoencoded"])
 
 
 def test_intrinsics_from_field_of_view_match_the_release(data):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrabs.geometry.bone_depth import depth_by_bone_lengths, reconstruct_by_bone_lengths
 from metrabs.geometry.projection import project_pose
+from metrabs.geometry.reconstruction_25d import depth_by_bone_lengths, reconstruct_by_bone_lengths
 from tests.geometry.run_modes import in_all_run_modes
 from tests.golden.tolerances import assert_close
 
