@@ -48,9 +48,10 @@ def is_command(module: str) -> bool:
     )
 
 
-def has_code(module: str) -> bool:
-    """Returns whether a module holds more than its docstring."""
-    return any(not isinstance(node, ast.Expr) for node in _tree(module).body)
+def defines_something(module: str) -> bool:
+    """Returns whether a module defines functions or classes, unlike tables and most packages."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return any(isinstance(node, kinds) for node in _tree(module).body)
 
 
 def find_cycle(graph: dict[str, set[str]]) -> list[str]:
