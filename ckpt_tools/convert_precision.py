@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from typing import Optional
 
 from ckpt_tools.common.command import run_tool
-from ckpt_tools.common.comparison import largest_difference_mm, predictor_of
+from ckpt_tools.common.comparison import largest_difference_mm
 from ckpt_tools.common.model_checkpoints import (
     check_empty,
     locate_checkpoint,
     write_variation,
 )
+from metrabs.estimator.crop_prediction import crop_predictor
 from metrabs.files import PathLike
 from metrabs.models.build import build_crop_model
 from metrabs.settings import setting
@@ -80,7 +81,7 @@ def convert_precision(path: PathLike, dtype: str, folder: PathLike) -> Conversio
         )
         restore_model(model, checkpoint)
         models.append(model)
-    old, new = map(predictor_of, models)
+    old, new = map(crop_predictor, models)
     written = write_variation(
         models[1], config.replace(dtype=dtype), checkpoint, folder, checkpoint_number(checkpoint)
     )

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -24,12 +23,13 @@ import numpy as np
 import tensorflow as tf
 
 from ckpt_tools.common.command import run_tool
-from ckpt_tools.common.comparison import largest_difference_mm, predictor_of
+from ckpt_tools.common.comparison import largest_difference_mm
 from ckpt_tools.common.model_checkpoints import locate_checkpoint
+from ckpt_tools.common.model_location import locate_model
 from ckpt_tools.common.original_model import read_original_crop_model
 from metrabs.errors import UserError
+from metrabs.estimator.crop_prediction import CropPredictor, crop_predictor
 from metrabs.files import PathLike, atomic_path
-from metrabs.hub import known_names, resolve
 from metrabs.settings import setting
 from metrabs.training.model_loading import load_crop_model
 
@@ -40,7 +40,10 @@ OPSET = 17
 class OnnxSettings:
     """Settings of the command."""
 
-    model: str = setting(None, "checkpoint, folder of checkpoints, or SavedModel")
+    model: str = setting(
+        None, "checkpoint or folder with checkpoints; or folder, archive, URL or name of a "
+        "SavedModel"
+    )
     output: str = setting(None, "file to write, .onnx")
     tolerance_mm: float = setting(1.0, "largest difference between joints that passes", "mm")
 
@@ -63,7 +66,7 @@ def export_onnx(crop_model: Any, path: PathLike, tolerance_mm: float = 1.0) -> f
     """
     onnx = _import_onnx()
     side = int(crop_model.input_resolution.numpy())
-    converted = _convert(predictor_of(crop_model), side)
+    converted = _convert(crop_predictor(crop_model), side)
     names = [name.decode() for name in crop_model.joint_names.numpy()]
     edges = crop_model.joint_edges.numpy().tolist()
     for key, value in (("joint_names", names), ("joint_edges", edges)):
@@ -71,7 +74,7 @@ def export_onnx(crop_model: Any, path: PathLike, tolerance_mm: float = 1.0) -> f
     with atomic_path(path) as temporary:
         onnx.save(converted, str(temporary))
         difference = largest_difference_mm(
-            predictor_of(crop_model), onnx_predictor(temporary), side
+            crop_predictor(crop_model), onnx_predictor(temporary), side
         )
         if not difference <= tolerance_mm:
             raise UserError(
@@ -82,7 +85,7 @@ def export_onnx(crop_model: Any, path: PathLike, tolerance_mm: float = 1.0) -> f
     return difference
 
 
-def onnx_predictor(path: PathLike) -> Any:
+def onnx_predictor(path: PathLike) -> CropPredictor:
     """Returns the prediction function `(crops, intrinsics) -> poses3d` of an ONNX file.
 
     Raises:
@@ -165,11 +168,9 @@ def run(settings: OnnxSettings) -> None:
 
 
 def _load(name: str) -> Any:
-    path = pathlib.Path(name)
-    is_saved_model = (path / "saved_model.pb").exists()
-    if not (is_saved_model or name in known_names() or name.startswith(("http://", "https://"))):
+    path = locate_model(name)
+    if not (path / "saved_model.pb").exists():
         return load_crop_model(locate_checkpoint(path))
-    path = resolve(name)
     loaded = tf.saved_model.load(str(path))
     crop_model = getattr(loaded, "crop_model", loaded)
     if hasattr(crop_model, "predict_multi_float32"):

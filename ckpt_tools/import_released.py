@@ -22,11 +22,12 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from ckpt_tools.common.command import run_tool
-from ckpt_tools.common.comparison import largest_difference_mm, predictor_of
+from ckpt_tools.common.comparison import largest_difference_mm
 from ckpt_tools.common.model_checkpoints import check_empty, write_model_checkpoint
 from ckpt_tools.common.original_model import read_original_crop_model
 from metrabs.config import ModelConfig
 from metrabs.errors import UserError
+from metrabs.estimator.crop_prediction import crop_predictor
 from metrabs.hub import resolve
 from metrabs.models.crop_model import CropModel
 from metrabs.settings import setting
@@ -92,7 +93,7 @@ def _compare(path: pathlib.Path, model: CropModel, tolerance_mm: float) -> None:
     if not hasattr(original, "predict_multi"):
         raise UserError(f"'{path}' has no predict_multi to compare with; give --nocheck.")
     difference = largest_difference_mm(
-        predictor_of(original), predictor_of(model), model.proc_side
+        crop_predictor(original), crop_predictor(model), model.proc_side
     )
     print(f"Largest difference between joints: {difference:.4f} mm")
     if not difference <= tolerance_mm:

@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from ckpt_tools.common.command import run_tool
+from ckpt_tools.common.model_location import locate_model
 from ckpt_tools.common.stored_variables import StoredVariable, StoredVariables
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.estimator.export import MANIFEST_PATH
 from metrabs.files import PathLike
-from metrabs.hub import known_names, resolve
 from metrabs.settings import setting
 from metrabs.training.checkpoints import CONFIG_FILE, JOINTS_FILE
 
@@ -189,19 +189,11 @@ def run(settings: InspectionSettings) -> None:
     """
     if not settings.paths:
         raise UserError("Give checkpoints or SavedModels to inspect.")
-    inspections = [inspect(_local(path)) for path in settings.paths]
+    inspections = [inspect(locate_model(path)) for path in settings.paths]
     if settings.json:
         print(json.dumps([inspection.to_dict() for inspection in inspections], indent=2))
     else:
         print("\n\n".join(inspection.to_text() for inspection in inspections))
-
-
-def _local(path: str) -> pathlib.Path:
-    is_archive = path.endswith((".tar.gz", ".tgz", ".zip"))
-    is_remote = path.startswith(("http://", "https://")) or path in known_names()
-    if pathlib.Path(path).is_dir() or not (is_archive or is_remote):
-        return pathlib.Path(path)
-    return resolve(path)
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:

@@ -1,17 +1,13 @@
-"""How far apart the predictions of two crop models are, on crops of smooth noise."""
+"""The distance between the predictions of two crop models, on crops of smooth noise."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-_FIELD_OF_VIEW_DEGREES = 20.0
+from metrabs.estimator.crop_prediction import CropPredictor
 
-CropPredictor = Callable[[np.ndarray, np.ndarray], Any]
-"""(crops `[n, S, S, 3]` float32 in 0..1, intrinsics `[n, 3, 3]`) -> poses `[n, J, 3]` in mm."""
+_FIELD_OF_VIEW_DEGREES = 20.0
 
 
 def largest_difference_mm(
@@ -19,14 +15,15 @@ def largest_difference_mm(
 ) -> float:
     """Returns the largest distance between joints that two models predict, in mm.
 
-    Crops are given one at a time, since the release's reconstruction mixes the examples of a
+    Crops are given one at a time, since the original reconstruction mixes the examples of a
     batch.
 
     Args:
-        first, second: the models.
-        proc_side: side S of the crops in pixels.
-        num_crops: how many crops to compare on.
-        seed: of the noise.
+        first, second: Functions (crops `[n, S, S, 3]` float32 in 0..1, intrinsics `[n, 3, 3]`) ->
+            poses `[n, J, 3]` in mm.
+        proc_side: Side S of the crops in pixels.
+        num_crops: Number of crops to compare on.
+        seed: Random seed of the noise.
     """
     crops, intrinsics = noise_crops(np.random.default_rng(seed), num_crops, proc_side)
     distances = [
@@ -53,12 +50,3 @@ def noise_crops(
     focal = proc_side / 2 / np.tan(np.deg2rad(_FIELD_OF_VIEW_DEGREES) / 2)
     camera = np.array([[focal, 0, proc_side / 2], [0, focal, proc_side / 2], [0, 0, 1]])
     return crops.astype(np.float32), np.tile(camera.astype(np.float32), [num_crops, 1, 1])
-
-
-def predictor_of(crop_model: Any) -> CropPredictor:
-    """Returns the prediction function of a crop model, live or loaded, float32 if it has that."""
-    if hasattr(crop_model, "predict_multi_float32"):
-        return crop_model.predict_multi_float32
-    return lambda crops, intrinsics: crop_model.predict_multi(
-        tf.cast(crops, tf.float16), intrinsics
-    )

@@ -155,7 +155,7 @@ def find_variables(path: PathLike) -> pathlib.Path:
         found = given / "variables" / "variables"
     elif given.is_dir():
         found = pathlib.Path(tf.train.latest_checkpoint(str(given)) or given)
-    if not found.with_name(f"{found.name}.index").is_file():
+    if not pathlib.Path(f"{found}.index").is_file():
         raise UserError(
             f"There is no checkpoint or SavedModel at '{given}'. Give a path such as "
             "<run folder>/ckpt-2000, a folder with checkpoints, or the folder of a SavedModel."

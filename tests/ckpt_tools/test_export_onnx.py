@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ckpt_tools import export_onnx
-from ckpt_tools.common.comparison import noise_crops, predictor_of
+from ckpt_tools.common.comparison import noise_crops
 from metrabs.errors import UserError
+from metrabs.estimator.crop_prediction import crop_predictor
 from metrabs.training.export import save_crop_model
 from tests.ckpt_tools.common.official_layout import JOINT_NAMES
 from tests.ckpt_tools.common.tiny import build_model, write_checkpoint
@@ -25,7 +26,7 @@ def test_file_predicts_the_same_for_any_number_of_crops(tmp_path):
     intrinsics[:, 0, 1], intrinsics[1:, :2, :2] = 3, intrinsics[1:, :2, :2] * 2
     poses = export_onnx.onnx_predictor(path)(crops, intrinsics)
     assert poses.shape == (4, 3, 3) and poses.dtype == np.float32
-    np.testing.assert_allclose(poses, predictor_of(model)(crops, intrinsics), atol=0.1)
+    np.testing.assert_allclose(poses, crop_predictor(model)(crops, intrinsics), atol=0.1)
     metadata = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}
     assert json.loads(metadata["joint_names"]) == JOINT_NAMES
     with pytest.raises(UserError, match="nothing was written"):

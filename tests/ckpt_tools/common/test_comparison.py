@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ckpt_tools.common.comparison import largest_difference_mm, noise_crops, predictor_of
+from ckpt_tools.common.comparison import largest_difference_mm, noise_crops
+from metrabs.estimator.crop_prediction import crop_predictor
 from tests.ckpt_tools.common.tiny import build_model
 
 
 @pytest.mark.usefixtures("tiny_backbone")
 def test_different_models_predict_differently():
-    first = predictor_of(build_model())
+    first = crop_predictor(build_model())
 
     def upside_down(crops, intrinsics):
         return first(crops[:, ::-1].copy(), intrinsics)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ckpt_tools.common.comparison import largest_difference_mm, predictor_of
+from ckpt_tools.common.comparison import largest_difference_mm
 from ckpt_tools.common.original_model import (
     backbone_network,
     read_original_crop_model,
@@ -14,6 +14,7 @@ from ckpt_tools.common.original_model import (
 )
 from ckpt_tools.common.original_names import original_layer_names
 from metrabs.errors import UserError
+from metrabs.estimator.crop_prediction import crop_predictor
 from metrabs.training.export import save_crop_model
 from tests.ckpt_tools.common import official_layout as layout
 
@@ -71,7 +72,7 @@ def test_writing_in_the_released_layout_and_reading_gives_the_same_model(model, 
     again, _ = read_original_crop_model(folder)
     for first, second in zip(model.get_weights(), again.get_weights()):
         np.testing.assert_array_equal(first, second)
-    assert largest_difference_mm(predictor_of(loaded), predictor_of(again), 64) < 1e-2
+    assert largest_difference_mm(crop_predictor(loaded), crop_predictor(again), 64) < 1e-2
 
 
 class KerasCropModel(tf.keras.Model):
