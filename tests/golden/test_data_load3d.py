@@ -18,6 +18,13 @@ TIGHT = {
     "intrinsics": 2e-3,
 }
 
+# The golden cases name datasets only in their image paths.
+DATASETS = {
+    "h36m_downscaled": "h36m", "mupots_downscaled": "mupots", "3dhp_downscaled": "tdhp",
+    "panoptic_downscaled": "panoptic", "sailvos_downscaled": "sailvos",
+    "agora_downscaled": "agora", "dummy": "",
+}
+
 
 def check_all_cases(arrays):
     joint_info = JointInfo(arrays["names"].tolist(), arrays["edges"].tolist())
@@ -29,6 +36,7 @@ def check_all_cases(arrays):
             str(inputs["in_path"]), inputs["in_world_coords"], inputs["in_bbox"],
             loading_cases.camera_of(inputs), mask=loading_cases.mask_of(inputs),
             univ_coords=inputs.get("in_univ_coords"), image=inputs["in_image"],
+            dataset=DATASETS[str(inputs["in_path"]).partition("/")[0]],
         )
         output = load_example_3d(
             example, joint_info, config, is_training, loading_cases.rng_of(inputs),

@@ -12,17 +12,6 @@ from metrabs.data.loading.crops import interpolation_flag
 from metrabs.geometry.camera import Camera
 from metrabs.geometry.reprojection import reproject_image
 
-# Their backgrounds are varied or rendered to fit the person: replace them rarely (as released).
-_RARELY_REPLACED = ("sailvos", "agora", "spec-syn", "hspace")
-
-
-def replacement_probability(image_path: str, config: LoadingConfig) -> float:
-    """Returns how probable a 3D example's background replacement is, given its image path."""
-    path = image_path.lower()
-    if config.background_aug_prob != 0 and any(name in path for name in _RARELY_REPLACED):
-        return 0.2
-    return config.background_aug_prob
-
 
 def replace_background(
     image: np.ndarray, mask: np.ndarray, pools: AugmentationPools, config: LoadingConfig,

@@ -11,7 +11,7 @@ import numpy as np
 from metrabs.config import LoadingConfig
 from metrabs.data.augmentation.appearance import augment_appearance
 from metrabs.data.augmentation.background import replace_background
-from metrabs.data.augmentation.color_correction import correct_dataset_colors
+from metrabs.data.augmentation.color_correction import correct_colors
 from metrabs.data.augmentation.draws import seeded_generator
 from metrabs.data.augmentation.pools import AugmentationPools
 from metrabs.data.augmentation.sources import default_pools
@@ -23,6 +23,7 @@ from metrabs.data.augmentation.view import (
 )
 from metrabs.data.loading import crops
 from metrabs.data.storage.masks import decode_mask
+from metrabs.data.traits import ColorCorrection
 from metrabs.geometry.camera import Camera
 
 
@@ -79,7 +80,7 @@ class AugmentedCrop:
 
     def render(
         self, image: np.ndarray, mask: Optional[Mapping[str, Any]], camera: Camera,
-        crop_camera: Camera, color_path: str = "",
+        crop_camera: Camera, correction: Optional[ColorCorrection] = None,
     ) -> np.ndarray:
         """Returns the augmented crop, uint8 [side, side, 3] RGB.
 
@@ -88,7 +89,7 @@ class AugmentedCrop:
             mask: run-length encoded person mask of the stored image, or None.
             camera: of the stored image.
             crop_camera: of the crop.
-            color_path: image path that tells the dataset whose colours have to be corrected.
+            correction: Colour correction of the image's dataset.
         """
         background_rng = self._background_generator() if mask is not None else None
         if mask is not None and background_rng is not None:
@@ -96,7 +97,8 @@ class AugmentedCrop:
             image = crops.with_mask_channel(image, decode_mask(mask))
         crop = crops.render_crop(image, camera, crop_camera, self.config, self.is_training)
         crop, crop_mask = crops.without_mask_channel(crop)
-        crop = correct_dataset_colors(crop, color_path)
+        if correction is not None:
+            crop = correct_colors(crop, correction)
         if not self.is_augmented:
             return crop
         pools = self.pools if self.pools is not None else default_pools()

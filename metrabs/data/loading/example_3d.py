@@ -7,12 +7,12 @@ from typing import Any, Optional
 import numpy as np
 
 from metrabs.config import LoadingConfig
-from metrabs.data.augmentation.background import replacement_probability
 from metrabs.data.augmentation.draws import draw_seed
 from metrabs.data.augmentation.pools import AugmentationPools
 from metrabs.data.examples import Pose3DExample
 from metrabs.data.loading import crops
 from metrabs.data.loading.augmented_crop import AugmentedCrop, Chances, Seeds
+from metrabs.data.traits import traits_of
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import JointInfo
 
@@ -43,15 +43,16 @@ def load_example_3d(
             count as inside, so combine it with the validity.
         rot_to_orig_cam, rot_to_world: float32 [3, 3], from the crop's camera frame to that of the
             stored image and to the world; improper for a mirrored crop.
-        cam_loc: float32 [3], mm, position of the camera in the world; 0 for SAIL-VOS, whose
-            worlds are too large for float32 (as released).
+        cam_loc: float32 [3], mm, position of the camera in the world; 0 for datasets whose
+            worlds are too large for float32.
 
     Raises:
         UserError: the image is missing or damaged.
     """
+    traits = traits_of(example.dataset)
     chances = Chances(
-        partial_view=_partial_view_prob(example, config, dataset_name),
-        background=replacement_probability(example.image_path, config),
+        partial_view=traits.partial_view_prob(config.partial_visibility_prob, dataset_name),
+        background=traits.background_replacement_prob(config.background_aug_prob),
         occlusion=config.occlude_aug_prob,
     )
     appearance, background, view, partial_view = (draw_seed(rng) for _ in range(4))
@@ -59,11 +60,13 @@ def load_example_3d(
     crop = AugmentedCrop(config, is_training, chances, seeds, pools)
     box, change = crop.draw_box_and_view(example.bbox)
     crop_camera = crops.calibrated_crop_camera(example.camera, box, config.proc_side, change)
-    path, stored_image = example.image_path, crops.load_image(example)
-    image = crop.render(stored_image, example.mask, example.camera, crop_camera, color_path=path)
+    image = crop.render(
+        crops.load_image(example), example.mask, example.camera, crop_camera,
+        traits.correction_for(example.image_path),
+    )
     mirroring = joint_info.mirror_mapping if change.is_mirrored else None
     joints = _joints_in_crop(example, crop_camera, config, mirroring)
-    return {"image": image, "image_path": path, **joints}
+    return {"image": image, "image_path": example.image_path, **joints}
 
 
 def _joints_in_crop(
@@ -77,7 +80,7 @@ def _joints_in_crop(
         metric, target = metric[mirroring], target[mirroring]
     coords2d = crop_camera.camera_to_image(metric)
     is_valid = ~np.isnan(target).any(axis=-1)
-    is_far_world = "sailvos" in example.image_path.lower()
+    is_far_world = traits_of(example.dataset).has_far_world
     return {
         "intrinsics": np.float32(crop_camera.intrinsic_matrix),
         "coords3d_true": crops.zeros_for_missing(target),
@@ -94,14 +97,3 @@ def _camera_coords(world_coords: Any, camera: Camera) -> np.ndarray:
     # The subtraction is exact enough only in the type that the dataset needed for its world.
     relative = np.asarray(world_coords - camera.t, np.float32)
     return relative @ np.asarray(camera.R.T, np.float32)
-
-
-def _partial_view_prob(
-    example: Pose3DExample, config: LoadingConfig, dataset_name: str
-) -> float:
-    """As released: merged sets other than the huge ones saw Human3.6M often only in part."""
-    is_merged = any(text in dataset_name for text in ("many", "huge", "annotations_28ds"))
-    is_exempt = dataset_name in ("huge6", "huge8", "huge9")
-    if "h36m" in example.image_path and is_merged and not is_exempt:
-        return 0.5
-    return config.partial_visibility_prob

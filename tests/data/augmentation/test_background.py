@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import pytest
 
 from metrabs.config import LoadingConfig
-from metrabs.data.augmentation.background import replace_background, replacement_probability
+from metrabs.data.augmentation.background import replace_background
 from metrabs.data.augmentation.pools import AugmentationPools
 
 CONFIG = LoadingConfig(proc_side=32)
@@ -31,11 +30,3 @@ def test_backgrounds_can_be_files(tmp_path):
     pools = AugmentationPools([], [str(tmp_path / "b.png")])
     result = replace_background(CROP, MASK, pools, CONFIG, np.random.default_rng(0))
     assert result[0, 0, 0] == 90
-
-
-@pytest.mark.parametrize(
-    "path, expected", [("h36m/1.jpg", 0.7), ("AGORA_down/1.jpg", 0.2), ("x/spec-syn/1.jpg", 0.2)]
-)
-def test_datasets_with_rich_backgrounds_keep_them_mostly(path, expected):
-    assert replacement_probability(path, CONFIG) == expected
-    assert replacement_probability(path, LoadingConfig(background_aug_prob=0)) == 0

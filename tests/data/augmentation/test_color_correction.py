@@ -5,26 +5,25 @@ import pytest
 
 from metrabs.data.augmentation.color_correction import (
     brighten,
-    correct_dataset_colors,
+    correct_colors,
     white_balance,
 )
+from metrabs.data.traits import ColorCorrection
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
-    "path, expected",
+    "correction, expected",
     [
-        ("mupots_downscaled/mupots/TS3/1.jpg", brighten(IMAGE)),
-        ("mupots_downscaled/mupots/TS6/1.jpg", IMAGE),
-        ("3dhp_downscaled/TS2/1.jpg", white_balance(brighten(IMAGE), 110, 145)),
-        ("3dhp_downscaled/TS5/1.jpg", IMAGE),
-        ("Panoptic_downscaled/x.jpg", white_balance(IMAGE, 120, 138)),
-        ("h36m_downscaled/TS1/x.jpg", IMAGE),
+        (ColorCorrection(is_dark=True), brighten(IMAGE)),
+        (ColorCorrection(is_dark=True, neutral_ab=(110, 145)),
+         white_balance(brighten(IMAGE), 110, 145)),
+        (ColorCorrection(neutral_ab=(120, 138)), white_balance(IMAGE, 120, 138)),
     ],
 )
-def test_the_path_decides_the_correction(path, expected):
-    assert np.array_equal(correct_dataset_colors(IMAGE, path), expected)
+def test_images_are_brightened_before_their_white_balance(correction, expected):
+    assert np.array_equal(correct_colors(IMAGE, correction), expected)
 
 
 def test_white_balance_makes_its_colour_more_neutral():

@@ -9,6 +9,7 @@ from metrabs.config import LoadingConfig
 from metrabs.data.augmentation.pools import AugmentationPools
 from metrabs.data.loading.augmented_crop import AugmentedCrop, Chances, Seeds
 from metrabs.data.storage.masks import encode_mask
+from metrabs.data.traits import ColorCorrection
 from metrabs.errors import UserError
 from metrabs.geometry.camera import Camera
 
@@ -54,10 +55,10 @@ def test_a_mask_of_another_size_is_refused():
 
 
 def test_the_colours_of_a_dataset_are_corrected_but_not_those_of_its_new_background():
-    path = "panoptic/1.jpg"
-    corrected = render(maker(0.0), color_path=path)
+    correction = ColorCorrection(neutral_ab=(120, 138))
+    corrected = render(maker(0.0), correction=correction)
     assert not np.array_equal(corrected, IMAGE)
-    replaced = render(maker(1.0), color_path=path)
+    replaced = render(maker(1.0), correction=correction)
     assert np.array_equal(replaced[MASK == 1], corrected[MASK == 1])
     assert (replaced[MASK == 0] == 50).all()
 

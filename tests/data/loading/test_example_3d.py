@@ -119,7 +119,7 @@ def test_far_worlds_do_not_cost_precision():
 
 
 def test_partial_views_are_forced_for_h36m_in_some_merged_sets_only():
-    example = dataclasses.replace(random_example_3d(10), image_path="h36m_down/1.jpg")
+    example = random_example_3d(10, "h36m")
     focal = {
         name: [load(example, seed=seed, dataset_name=name)["intrinsics"][0, 0]
                for seed in range(12)]
@@ -127,3 +127,23 @@ def test_partial_views_are_forced_for_h36m_in_some_merged_sets_only():
     }
     assert focal["huge8"] == focal[""]
     assert 0 < np.sum(np.array(focal["many2"]) != focal[""]) < 12
+
+
+FOLDERS = ["h36m_like", "sailvos", "agora_down", "spec-syn", "hspace", "panoptic_mine",
+           "3dhp/TS1", "mupots/TS1"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_names_of_folders_do_not_change_the_augmentation(folder):
+    config = LoadingConfig(proc_side=64)
+    mask = encode_mask(np.tri(120, 160, dtype=np.uint8))
+    neutral = dataclasses.replace(random_example_3d(11, "mine"), mask=mask)
+    renamed = dataclasses.replace(neutral, image_path=f"{folder}/11.jpg")
+    for seed in range(6):
+        a, b = (load(e, config, seed=seed, dataset_name="many") for e in (neutral, renamed))
+        assert all(np.array_equal(a[key], b[key]) for key in a if key != "image_path")
+
+
+def test_worlds_too_large_for_single_precision_have_no_camera_position():
+    assert load(random_example_3d(12))["cam_loc"].any()
+    assert not load(random_example_3d(12, "sailvos"))["cam_loc"].any()
