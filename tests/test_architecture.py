@@ -46,7 +46,6 @@ _WITHOUT_TEST: dict[str, str] = {
     "metrabs.acae.config": "declares settings: tests/test_settings.py",
     "metrabs.acae.losses": "used by each step: tests/acae/test_training.py",
     "metrabs.acae.sparsify": "tests/acae/test_weights_file.py",
-    "metrabs.command": "tests/test_cli.py, tests/test_cli_commands.py",
     "metrabs.data.storage.encoding": "tests/data/storage/test_example_table.py",
     "metrabs.estimator.box_poses": "tests/estimator/test_estimator.py",
     "metrabs.evaluation.__main__": "tests/evaluation/test_command.py",

@@ -70,7 +70,6 @@ def test_help_shows_the_settings_of_a_dataset(root, capsys):
 @pytest.mark.parametrize(("arguments", "message", "code"), [
     (["toyz"], "Unknown dataset 'toyz'. Known: coco", 1),
     ([], "Name a dataset, or give --list", 1),
-    (["toy"], "Give --data_root=FOLDER or set DATA_ROOT", 1),
     (["toy", "--rom=2"], "Unknown command line flag 'rom'", 2),
     (["toy", "extra"], "'extra' is not a flag", 1),
 ])
@@ -78,6 +77,12 @@ def test_mistakes_end_in_one_line(root, capsys, arguments, message, code):
     assert command_line.main(arguments) == code
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_default_data_root_is_in_the_working_folder(tmp_path, root, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert command_line.main(["toy"]) == 1
+    assert f"'{tmp_path}/metrabs_data/toy/images/*.jpg'" in capsys.readouterr().err
 
 
 def test_every_registered_converter_is_complete():
