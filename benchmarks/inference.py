@@ -36,6 +36,7 @@ from metrabs.estimator.detectors.efficientdet import build_person_detector
 from metrabs.estimator.export import export_estimator, without_extras
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
+from metrabs.models.description import ModelDescription
 from metrabs.models.inference_model import InferenceCropModel
 from metrabs.skeletons.tables import merged_joint_info
 
@@ -113,7 +114,7 @@ def _crop_model(name: str) -> Any:
     config = Config().replace(
         backbone=name, backbone_weights="none", proc_side=_SIDE, dtype="float32"
     )
-    return build_crop_model(config, merged_joint_info("huge8"))
+    return build_crop_model(ModelDescription(config, merged_joint_info("huge8")))
 
 
 def _without_network(results: Mapping[str, Any]) -> list[Measurement]:

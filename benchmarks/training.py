@@ -28,6 +28,7 @@ from metrabs.data.datasets import open_dataset
 from metrabs.data.loading.pipeline import training_batches
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
+from metrabs.models.description import ModelDescription
 from metrabs.skeletons.tables import merged_joint_info
 from metrabs.synthetic.pile import build_pile
 from metrabs.training.train import build_trainer, with_supported_dtype
@@ -74,7 +75,7 @@ def measure_case(
         batch_size_2d=batch_size[1], occlude_aug_prob=0, occlude_aug_prob_2d=0,
         background_aug_prob=0,
     ))
-    model = build_crop_model(config, joints3d)
+    model = build_crop_model(ModelDescription(config, joints3d))
     trainer = build_trainer(config, model, joints2d.names)
     batch = _random_batch(side, joints3d.num_joints, joints2d.num_joints, batch_size)
     functions = {

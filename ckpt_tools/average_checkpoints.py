@@ -25,12 +25,13 @@ from ckpt_tools.common.command import run_tool
 from ckpt_tools.common.model_checkpoints import (
     check_empty,
     locate_checkpoint,
-    write_variation,
+    write_model_checkpoint,
 )
 from metrabs.errors import UserError
 from metrabs.files import PathLike
+from metrabs.models.description import ModelDescription
 from metrabs.settings import setting
-from metrabs.training.checkpoints import checkpoint_number, read_description, restore_model
+from metrabs.training.checkpoints import checkpoint_number, restore_model
 from metrabs.training.model_loading import load_crop_model
 
 _ALIASES = {"shares": "weights"}
@@ -70,9 +71,10 @@ def average_checkpoints(
     check_empty(folder)
     checkpoints = [locate_checkpoint(path) for path in paths]
     fractions = _normalized(weights or [1.0] * len(checkpoints), len(checkpoints))
-    config, joint_info = read_description(checkpoints[0].parent)
+    description = ModelDescription.read(checkpoints[0].parent)
     for other in checkpoints[1:]:
-        if read_description(other.parent)[1].names != joint_info.names:
+        other_joints = ModelDescription.read(other.parent).joint_info
+        if other_joints.names != description.joint_info.names:
             raise UserError(f"'{other}' has other joints than '{checkpoints[0]}'.")
     model = load_crop_model(checkpoints[0])
     variables = model.backbone.weights + model.heatmap_heads.weights
@@ -84,7 +86,7 @@ def average_checkpoints(
     for total, variable in zip(sums, variables):
         variable.assign(total.astype(np.float32))
     num_steps = max(checkpoint_number(checkpoint) for checkpoint in checkpoints)
-    return str(write_variation(model, config, checkpoints[0], folder, num_steps))
+    return str(write_model_checkpoint(model, description, folder, num_steps))
 
 
 def _normalized(weights: Sequence[float], num_checkpoints: int) -> list[float]:

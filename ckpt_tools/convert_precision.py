@@ -20,15 +20,14 @@ from ckpt_tools.common.comparison import largest_difference_mm
 from ckpt_tools.common.model_checkpoints import (
     check_empty,
     locate_checkpoint,
-    write_variation,
+    write_model_checkpoint,
 )
 from metrabs.estimator.crop_prediction import crop_predictor
 from metrabs.files import PathLike
 from metrabs.models.build import build_crop_model
+from metrabs.models.description import ModelDescription
 from metrabs.settings import setting
-from metrabs.training.bone_lengths import bone_lengths_of
-from metrabs.training.checkpoints import checkpoint_number, read_description, restore_model
-from metrabs.training.model_loading import affine_weights_of
+from metrabs.training.checkpoints import checkpoint_number, restore_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,20 +70,19 @@ def convert_precision(path: PathLike, dtype: str, folder: PathLike) -> Conversio
     """
     check_empty(folder)
     checkpoint = locate_checkpoint(path)
-    config, joint_info = read_description(checkpoint.parent)
+    description = ModelDescription.read(checkpoint.parent)
+    converted = description.replace(dtype=dtype)
     models = []
-    for settings in (config, config.replace(dtype=dtype)):
+    for each in (description, converted):
         # Not by `load_crop_model`, which avoids float16 where it is slow.
-        model = build_crop_model(
-            settings.replace(backbone_weights="none"), joint_info,
-            affine_weights_of(config, joint_info), bone_lengths_of(config, joint_info, checkpoint),
-        )
+        model = build_crop_model(each, pretrained=False)
         restore_model(model, checkpoint)
         models.append(model)
     old, new = map(crop_predictor, models)
-    written = write_variation(
-        models[1], config.replace(dtype=dtype), checkpoint, folder, checkpoint_number(checkpoint)
+    written = write_model_checkpoint(
+        models[1], converted, folder, checkpoint_number(checkpoint)
     )
+    config = description.config
     difference = largest_difference_mm(old, new, config.loading.proc_side)
     return Conversion(written, config.model.dtype, dtype, difference)
 

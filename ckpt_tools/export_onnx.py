@@ -30,6 +30,7 @@ from ckpt_tools.common.original_model import read_original_crop_model
 from metrabs.errors import UserError
 from metrabs.estimator.crop_prediction import CropPredictor, crop_predictor
 from metrabs.files import PathLike, atomic_path
+from metrabs.models.description import joint_info_of
 from metrabs.settings import setting
 from metrabs.training.model_loading import load_crop_model
 
@@ -67,9 +68,8 @@ def export_onnx(crop_model: Any, path: PathLike, tolerance_mm: float = 1.0) -> f
     onnx = _import_onnx()
     side = int(crop_model.input_resolution.numpy())
     converted = _convert(crop_predictor(crop_model), side)
-    names = [name.decode() for name in crop_model.joint_names.numpy()]
-    edges = crop_model.joint_edges.numpy().tolist()
-    for key, value in (("joint_names", names), ("joint_edges", edges)):
+    joint_info = joint_info_of(crop_model)
+    for key, value in (("joint_names", joint_info.names), ("joint_edges", joint_info.edges)):
         converted.metadata_props.add(key=key, value=json.dumps(value))
     with atomic_path(path) as temporary:
         onnx.save(converted, str(temporary))

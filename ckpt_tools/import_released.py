@@ -30,6 +30,7 @@ from metrabs.errors import UserError
 from metrabs.estimator.crop_prediction import crop_predictor
 from metrabs.hub import resolve
 from metrabs.models.crop_model import CropModel
+from metrabs.models.description import ModelDescription
 from metrabs.settings import setting
 
 
@@ -82,7 +83,8 @@ def run(settings: ImportSettings) -> None:
     model, config = read_original_crop_model(path, settings.of_model())
     if settings.check:
         _compare(path, model, settings.tolerance_mm)
-    written = write_model_checkpoint(model, config, settings.output, settings.num_steps)
+    description = ModelDescription(config, model.joint_info)
+    written = write_model_checkpoint(model, description, settings.output, settings.num_steps)
     print(f"Wrote {written}.")
 
 

@@ -25,8 +25,8 @@ from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.estimator.export import MANIFEST_PATH
 from metrabs.files import PathLike
+from metrabs.models.description import CONFIG_FILE, JOINTS_FILE
 from metrabs.settings import setting
-from metrabs.training.checkpoints import CONFIG_FILE, JOINTS_FILE
 
 _JOINT_NAME_PLACES = ("crop_model/joint_names", "joint_names", "model/joint_names")
 _PARTS = ("backbone", "heatmap_heads", "detector", "optimizer")

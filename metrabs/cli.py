@@ -171,11 +171,11 @@ def _export(settings: dict[str, Any], path: str) -> None:
 
 def _with_settings_of_checkpoint(settings: dict[str, Any]) -> Config:
     """Completes given settings by those of the run whose checkpoint they name."""
-    from metrabs.training.checkpoints import read_description
+    from metrabs.models.description import read_config
     from metrabs.training.model_loading import source_checkpoint
 
     given = Config().replace(**settings)
-    trained, _ = read_description(source_checkpoint(given).parent)
+    trained = read_config(source_checkpoint(given).parent)
     # Where things lie is a matter of this call, not of the run.
     return dataclasses.replace(trained, run=given.run).replace(**settings)
 

@@ -17,6 +17,7 @@ from metrabs.cli import given_settings, main, parse_flags
 from metrabs.config import Config, all_settings
 from metrabs.errors import UserError
 from metrabs.models.build import build_crop_model
+from metrabs.models.description import ModelDescription
 from metrabs.original_flags import RELEASED_FLAGS
 from metrabs.settings import is_optional
 from metrabs.skeletons import JointInfo
@@ -197,7 +198,7 @@ def test_the_table_of_leftover_flags_is_the_one_tested_here() -> None:
 def test_other_output_strides_are_refused(stride: int) -> None:
     config = Config().replace(stride_train=stride, stride_test=32)
     with pytest.raises(UserError, match=f"--stride_train={stride} and --stride_test=32 differ"):
-        build_crop_model(config, JointInfo("head,neck", "head-neck"))
+        build_crop_model(ModelDescription(config, JointInfo("head,neck", "head-neck")))
     with pytest.raises(UserError, match=f"Output stride {stride} is not supported"):
         build_backbone("resnet18", stride=stride)
 

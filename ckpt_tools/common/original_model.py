@@ -24,9 +24,9 @@ from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
+from metrabs.models.description import CONFIG_FILE, ModelDescription
 from metrabs.models.variants import AutoencoderVariant
 from metrabs.skeletons import JointInfo
-from metrabs.training.checkpoints import CONFIG_FILE
 from metrabs.training.export import save_crop_model
 
 
@@ -61,7 +61,7 @@ def read_original_crop_model(
         depth=_depth(bias, joint_info, str(path)),
         proc_side=int(_read_attribute(stored, "input_resolution")),
     )
-    model = build_crop_model(config, joint_info)
+    model = build_crop_model(ModelDescription(config, joint_info))
     model.backbone.set_weights(_read_backbone(stored, model.backbone, config.model.backbone))
     model.heatmap_heads.set_last_point_weights(kernel, bias)
     return model, config

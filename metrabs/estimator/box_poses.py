@@ -24,7 +24,7 @@ from metrabs.estimator.skeleton_selection import (
     look_up_joints,
 )
 from metrabs.estimator.test_time_augmentation import make_augmentations
-from metrabs.skeletons import JointInfo
+from metrabs.models.description import joint_info_of
 from metrabs.skeletons.tables import Skeleton
 
 Predictions = dict[str, Union[tf.Tensor, tf.RaggedTensor]]
@@ -56,10 +56,7 @@ class BoxPoseEstimator(tf.Module):
     ) -> None:
         super().__init__(name="box_pose_estimator")
         self.crop_model = crop_model
-        joint_info = JointInfo(
-            [name.decode() for name in crop_model.joint_names.numpy()],
-            [tuple(edge) for edge in crop_model.joint_edges.numpy()],
-        )
+        joint_info = joint_info_of(crop_model)
         num_joints = joint_info.num_joints
         self._mirror_mapping = np.array(joint_info.mirror_mapping, np.int32)
         self._joint_transform = _as_array(joint_transform, "joint transform", [num_joints, None])

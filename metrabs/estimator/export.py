@@ -30,6 +30,7 @@ from metrabs.files import (
     sha256_of_file,
 )
 from metrabs.models.crop_model import CropModel
+from metrabs.models.description import joint_info_of
 from metrabs.models.inference_model import InferenceCropModel, taking_float16_crops
 from metrabs.skeletons.tables import Skeleton, export_skeletons
 
@@ -100,7 +101,7 @@ def export_estimator(
     """
     target = pathlib.Path(output_dir)
     check_is_saved_model_or_free(target)
-    joint_names = [name.decode() for name in crop_model.joint_names.numpy()]
+    joint_names = joint_info_of(crop_model).names
     if skeletons is None:
         if settings.get("joint_transform") is not None:
             raise UserError("A joint transform changes the joints; give the skeletons, too.")

@@ -1,48 +1,41 @@
-"""From settings to a crop model that is ready to train, restore or export."""
+"""Building a crop model that is ready to train, restore or export."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Optional
 
-import numpy as np
 import tensorflow as tf
 
 from metrabs.backbones.registry import build_backbone
-from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.models.crop_model import CropModel
-from metrabs.models.variants import AffineMatrices
-from metrabs.skeletons import JointInfo
+from metrabs.models.description import ModelDescription
 
 _POLICIES = {"float32": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 
 
-def build_crop_model(
-    config: Config,
-    joint_info: JointInfo,
-    affine_weights: Optional[AffineMatrices] = None,
-    bone_lengths_mm: Optional[np.ndarray] = None,
-) -> CropModel:
-    """Builds the crop model of the settings, with all its variables.
+def build_crop_model(description: ModelDescription, pretrained: bool = True) -> CropModel:
+    """Builds a crop model with all its variables.
 
     Args:
-        config: the settings; `model.dtype` chooses the precision of backbone and head.
-        joint_info: the joints to predict.
-        affine_weights: the loaded content of the `affine_weights` setting.
-        bone_lengths_mm: `[E]`, usual length of each edge of the joints, for Model25D.
+        description: Settings, joints and other parts; the setting `dtype` chooses the precision
+            of backbone and heads.
+        pretrained: Initialize the backbone as the setting `backbone_weights` says; otherwise at
+            random, for a model whose weights are going to be restored.
 
     Raises:
-        UserError: a setting is not usable, or affine weights are needed and missing.
+        UserError: a setting is not usable, or affine weights or bone lengths are needed and
+            missing.
     """
-    model_config = config.model
+    model_config = description.config.model
+    side = description.config.loading.proc_side
     _check_strides(model_config.stride_train, model_config.stride_test)
     with _dtype_policy(model_config.dtype):
         backbone = build_backbone(
             model_config.backbone,
-            proc_side=config.loading.proc_side,
-            weights=model_config.backbone_weights,
+            proc_side=side,
+            weights=model_config.backbone_weights if pretrained else "none",
             centered_stride=model_config.centered_stride,
             ghost_batch_sizes=parse_ghost_batch_sizes(model_config.ghost_bn),
             batch_norm_momentum=model_config.batch_norm_momentum,
@@ -51,9 +44,9 @@ def build_crop_model(
             stride=model_config.stride_test,
             caffe_channel_order=model_config.caffe_channel_order,
         )
-        side = config.loading.proc_side
         model = CropModel(
-            backbone, joint_info, model_config, side, affine_weights, bone_lengths_mm
+            backbone, description.joint_info, model_config, side,
+            description.affine_weights, description.bone_lengths_mm,
         )
         # A symbolic call creates the head's weights and tells Keras the inputs for saving.
         model((tf.keras.Input([side, side, 3]), tf.keras.Input([3, 3])), training=False)

@@ -8,20 +8,21 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 
+from metrabs.acae.weights_file import AffineWeights
 from metrabs.config import Config
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
+from metrabs.models.description import ModelDescription
 from metrabs.models.inference_model import refuse_relative_poses
 from metrabs.models.variant_choice import variant_class
-from metrabs.models.variants import AffineMatrices, AutoencoderVariant, RegularizedVariant
+from metrabs.models.variants import AutoencoderVariant, RegularizedVariant
 from metrabs.models.volumetric_variants import BoneLengthVariant
-from metrabs.skeletons import JointInfo
 
 _logger = logging.getLogger(__name__)
 
 
 def reload_crop_model(
-    exported: Any, config: Config, affine_weights: Optional[AffineMatrices] = None
+    exported: Any, config: Config, affine_weights: Optional[AffineWeights] = None
 ) -> Any:
     """Returns a `CropModel` with the weights of an exported one.
 
@@ -45,26 +46,16 @@ def reload_crop_model(
     if is_incomplete or issubclass(cls, BoneLengthVariant) or not hasattr(exported, "backbone"):
         _logger.warning("The crop model is packed as it is; batch normalisation is not folded.")
         return exported
-    model = _rebuild(exported, config, affine_weights)
-    if not _has_weights_of(model, exported):
+    description = ModelDescription.of_saved_model(exported, config, affine_weights)
+    model = build_crop_model(description.replace(dtype="float32"), pretrained=False)
+    if not _copy_and_verify_weights(model, exported):
         _logger.warning("The crop model does not fit its settings and is packed as it is.")
         return exported
     return model
 
 
-def _rebuild(
-    exported: Any, config: Config, affine_weights: Optional[AffineMatrices]
-) -> CropModel:
-    joint_info = JointInfo(
-        [name.decode() for name in exported.joint_names.numpy()],
-        [tuple(edge) for edge in exported.joint_edges.numpy()],
-    )
-    config = config.replace(dtype="float32", backbone_weights="none")
-    return build_crop_model(config, joint_info, affine_weights)
-
-
-def _has_weights_of(model: CropModel, exported: Any) -> bool:
-    """Copies the weights; returns whether they fit and the models predict the same."""
+def _copy_and_verify_weights(model: CropModel, exported: Any) -> bool:
+    """Copies the weights; returns whether they fit and both models predict the same."""
     for part, source in (
         (model.backbone, exported.backbone), (model.heatmap_heads, exported.heatmap_heads)
     ):

@@ -56,7 +56,7 @@ class BoneLengthVariant(Variant):
                 f"Model25D needs the lengths of its {len(self.bones)} bones; got an array of "
                 f"shape {self.bone_lengths_mm.shape} with "
                 f"{np.count_nonzero(self.bone_lengths_mm)} known lengths. Train it on a dataset "
-                "whose skeleton has edges."
+                "whose skeleton has edges, or name one by --bone_length_dataset."
             )
 
     def reconstruct(

@@ -51,15 +51,17 @@ def predict_split(
         What `metrabs.training.prediction.predict_poses` returns, `joint_names`, and the dataset
         of each example as `dataset`.
     """
-    from metrabs.training.checkpoints import latest_checkpoint, read_description
+    from metrabs.models.description import read_config
+    from metrabs.training.checkpoints import latest_checkpoint
     from metrabs.training.model_loading import load_crop_model
     from metrabs.training.prediction import predict_poses
 
-    config, joint_info = read_description(run_folder)
+    config = read_config(run_folder)
     examples = open_dataset(config.data.dataset3d).phase(split)
     checkpoint = latest_checkpoint(run_folder)
     assert checkpoint is not None, f"no checkpoint in {run_folder}"
     model = load_crop_model(checkpoint)
+    joint_info = model.joint_info
     batches = evaluation_batches(examples, joint_info, config.loading, _BATCH_SIZE, workers)
     progress = tqdm.tqdm(batches, f"predicting {split}", -(-len(examples) // _BATCH_SIZE),
                          disable=None)

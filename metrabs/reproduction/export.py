@@ -19,13 +19,13 @@ def export_run(
         affine_weights_path: autoencoder weights to bundle, .npz.
         output: SavedModel folder to write.
     """
-    from metrabs.training.checkpoints import latest_checkpoint, read_description
+    from metrabs.models.description import read_config
+    from metrabs.training.checkpoints import latest_checkpoint
     from metrabs.training.model_loading import load_crop_model
 
     checkpoint = latest_checkpoint(run_folder)
     assert checkpoint is not None, f"no checkpoint in {run_folder}"
-    config, _ = read_description(run_folder)
     export_estimator(
         load_crop_model(checkpoint), output, detector=build_person_detector(),
-        affine_weights=load_affine_weights(affine_weights_path), config=config,
+        affine_weights=load_affine_weights(affine_weights_path), config=read_config(run_folder),
     )

@@ -1,14 +1,11 @@
-"""Checkpoints of a run: weights, optimizer and step, with the settings and joints beside them.
+"""Checkpoints of a run: weights, optimizer and step, next to the description of the model.
 
-`ckpt-N` holds the state after N completed steps. A run folder has `config.json` (all settings) and
-`joints.json` (names, edges, bone lengths where they are used), so that a checkpoint can be used
-without repeating any setting. A file `ckpt-N.keep` protects a checkpoint from being replaced by
-newer ones.
+`ckpt-N` holds the state after N completed steps. A file `ckpt-N.keep` protects a checkpoint from
+being replaced by newer ones.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import re
@@ -17,21 +14,17 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any, Optional, Union
 
-import numpy as np
 import tensorflow as tf
 
-from metrabs.acae.weights_file import AffineWeights, save_affine_weights
 from metrabs.config import Config
 from metrabs.data.datasets import data_root
 from metrabs.errors import UserError
 from metrabs.files import PathLike, write_text_atomically
 from metrabs.models.crop_model import CropModel
+from metrabs.models.description import CONFIG_FILE, ModelDescription
 from metrabs.resumable import settings_changes
 from metrabs.skeletons import JointInfo
 
-CONFIG_FILE = "config.json"
-JOINTS_FILE = "joints.json"
-AFFINE_WEIGHTS_FILE = "affine_weights.npz"
 _NUM_KEPT = 2
 _RESTORE_ERRORS = (AssertionError, ValueError, tf.errors.OpError)
 # Settings that change the variables of the model or the meaning of its outputs.
@@ -188,67 +181,6 @@ def checkpoint_number(path: PathLike) -> int:
     return int(match.group(1))
 
 
-def write_description(
-    folder: pathlib.Path,
-    config: Config,
-    joint_info: JointInfo,
-    affine_weights: Optional[AffineWeights] = None,
-    bone_lengths_mm: Optional[np.ndarray] = None,
-) -> None:
-    """Writes what a model is built from beside its checkpoints."""
-    if affine_weights is not None:
-        save_affine_weights(folder / AFFINE_WEIGHTS_FILE, affine_weights)
-    joints: dict[str, Any] = {
-        "names": list(joint_info.names), "edges": [list(map(int, e)) for e in joint_info.edges]
-    }
-    if bone_lengths_mm is not None:
-        joints["bone_lengths_mm"] = bone_lengths_mm.tolist()
-    write_text_atomically(folder / CONFIG_FILE, config.to_json())
-    write_text_atomically(folder / JOINTS_FILE, json.dumps(joints))
-
-
-def read_description(folder: pathlib.Path) -> tuple[Config, JointInfo]:
-    """Reads the settings and the joints that `write_description` wrote.
-
-    The setting `affine_weights` then names the copy beside the checkpoints, and no
-    `bone_length_dataset` is named, since the lengths are known.
-
-    Raises:
-        UserError: the files are missing or damaged.
-    """
-    try:
-        joints = json.loads((folder / JOINTS_FILE).read_text())
-        joint_info = JointInfo(joints["names"], [tuple(edge) for edge in joints["edges"]])
-        config = Config.from_json((folder / CONFIG_FILE).read_text(), folder / CONFIG_FILE)
-        config = config.replace(bone_length_dataset=None)
-        if config.model.affine_weights:
-            config = config.replace(affine_weights=str(folder / AFFINE_WEIGHTS_FILE))
-        return config, joint_info
-    except FileNotFoundError as error:
-        raise UserError(
-            f"'{folder}' lacks {CONFIG_FILE} or {JOINTS_FILE}, which training writes beside its "
-            "checkpoints. Copy them there, too."
-        ) from error
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise UserError(f"'{folder / JOINTS_FILE}' is damaged: {error}.") from error
-
-
-def read_bone_lengths(folder: pathlib.Path) -> np.ndarray:
-    """Reads the bone lengths `[E]` (mm) of `write_description`.
-
-    Raises:
-        UserError: they are missing.
-    """
-    try:
-        joints = json.loads((folder / JOINTS_FILE).read_text())
-        return np.array(joints["bone_lengths_mm"], np.float32)
-    except (OSError, KeyError, json.JSONDecodeError) as error:
-        raise UserError(
-            f"'{folder / JOINTS_FILE}' holds no bone lengths. Name a dataset to take them from by "
-            "--bone_length_dataset."
-        ) from error
-
-
 def check_same_run(folder: pathlib.Path, config: Config, joint_info: JointInfo) -> None:
     """Checks that a run can continue in a folder that may hold an earlier part of it.
 
@@ -257,15 +189,15 @@ def check_same_run(folder: pathlib.Path, config: Config, joint_info: JointInfo) 
     """
     if not (folder / CONFIG_FILE).exists() or latest_checkpoint(folder) is None:
         return
-    earlier, earlier_joints = read_description(folder)
-    old, new = earlier.to_flat_dict(), config.to_flat_dict()
+    earlier = ModelDescription.read(folder)
+    old, new = earlier.config.to_flat_dict(), config.to_flat_dict()
     differences = settings_changes(
         {name: old[name] for name in _IDENTITY_SETTINGS},
         {name: new[name] for name in _IDENTITY_SETTINGS},
     )
-    if list(earlier_joints.names) != list(joint_info.names):
+    if list(earlier.joint_info.names) != list(joint_info.names):
         differences.append(
-            f"the model had {earlier_joints.num_joints} joints of '{old['dataset3d']}', now "
+            f"the model had {earlier.joint_info.num_joints} joints of '{old['dataset3d']}', now "
             f"{joint_info.num_joints} of '{new['dataset3d']}'"
         )
     if differences:

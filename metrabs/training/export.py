@@ -12,7 +12,7 @@ import tensorflow as tf
 from metrabs.config import Config
 from metrabs.files import PathLike, atomic_folder, check_is_saved_model_or_free
 from metrabs.models.crop_model import CropModel
-from metrabs.training.checkpoints import CONFIG_FILE
+from metrabs.models.description import CONFIG_FILE
 from metrabs.training.model_loading import load_crop_model, source_checkpoint
 
 _logger = logging.getLogger(__name__)

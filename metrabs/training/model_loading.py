@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import pathlib
 from collections.abc import Sequence
@@ -10,22 +11,24 @@ from typing import Optional
 import numpy as np
 import tensorflow as tf
 
-from metrabs.acae.weights_file import AffineWeights, load_affine_weights
+from metrabs.acae.weights_file import load_affine_weights
 from metrabs.backbones.registry import check_weights
-from metrabs.config import Config
+from metrabs.config import Config, DataConfig
+from metrabs.data.datasets import open_dataset
+from metrabs.data.examples import Pose3DExample
 from metrabs.errors import UserError
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
+from metrabs.models.description import ModelDescription, joint_info_of
 from metrabs.models.variant_choice import variant_class
 from metrabs.models.variants import LatentVariant
 from metrabs.skeletons import JointInfo
-from metrabs.training.bone_lengths import bone_lengths_of
+from metrabs.skeletons.bones import mean_bone_lengths
 from metrabs.training.checkpoints import (
     checkpoint_folder,
     experiment_path,
     find_checkpoint,
     latest_checkpoint,
-    read_description,
     restore_model,
 )
 
@@ -54,20 +57,73 @@ def load_crop_model(checkpoint: pathlib.Path, config: Optional[Config] = None) -
     """Builds the model of a checkpoint and restores its weights.
 
     Args:
-        checkpoint: its path without file endings; the run's description lies beside it.
-        config: settings to use instead of those of the run.
+        checkpoint: Its path without file endings, next to the description of the model.
+        config: Settings to use instead of those of the run.
 
     Raises:
         UserError: description or checkpoint are missing, damaged or do not fit together.
     """
-    own_config, joint_info = read_description(checkpoint.parent)
-    config = with_supported_dtype(config or own_config).replace(backbone_weights="none")
-    model = build_crop_model(
-        config, joint_info, affine_weights_of(config, joint_info),
-        bone_lengths_of(config, joint_info, checkpoint),
-    )
+    description = ModelDescription.read(checkpoint.parent, config)
+    config, joint_info = with_supported_dtype(description.config), description.joint_info
+    if config.model.model_class == "Model25D" and config.data.bone_length_dataset:
+        lengths = typical_bone_lengths(config.data, joint_info)
+        description = dataclasses.replace(description, bone_lengths_mm=lengths)
+    description = dataclasses.replace(description, config=config)
+    model = build_crop_model(description, pretrained=False)
     restore_model(model, checkpoint)
     return model
+
+
+def describe_model(
+    config: Config, joint_info: JointInfo, resumed: Optional[pathlib.Path]
+) -> ModelDescription:
+    """Returns the description of the model that a run trains.
+
+    Bone lengths are those that the run began with, unless the settings name a dataset for them.
+
+    Args:
+        config: Settings of the run.
+        joint_info: Joints of the training data.
+        resumed: Checkpoint that the run continues from, if any.
+
+    Raises:
+        UserError: a file or dataset cannot be used.
+    """
+    lengths = None
+    if config.model.model_class == "Model25D":
+        if resumed is None or config.data.bone_length_dataset:
+            lengths = typical_bone_lengths(config.data, joint_info)
+        else:
+            lengths = ModelDescription.read(resumed.parent).bone_lengths_mm
+    return ModelDescription.for_training(config, joint_info, lengths)
+
+
+def typical_bone_lengths(config: DataConfig, joint_info: JointInfo) -> np.ndarray:
+    """Returns mean bone lengths over the training examples of a dataset.
+
+    Args:
+        config: Settings of the data; the dataset is `bone_length_dataset`, else `dataset3d`.
+        joint_info: Joints of the model, with its E bones.
+
+    Returns:
+        float32 `[E]` in mm, 0 where no example has the bone.
+
+    Raises:
+        UserError: the dataset has another skeleton.
+    """
+    name = config.bone_length_dataset or config.dataset3d
+    dataset = open_dataset(name)
+    if dataset.joint_info != joint_info:
+        raise UserError(
+            f"The joints of --bone_length_dataset={name} are not those of the model; choose a "
+            "dataset with the same skeleton."
+        )
+    if config.train_on in dataset.bone_lengths_mm:  # measured when the dataset was merged
+        return dataset.bone_lengths_mm[config.train_on]
+    examples = dataset.phase(config.train_on)
+    _logger.info("Measuring the bones of %d examples of %s", len(examples), name)
+    poses = (e.world_coords for e in examples if isinstance(e, Pose3DExample))
+    return mean_bone_lengths(poses, joint_info)
 
 
 def check_initial_weights(
@@ -96,22 +152,9 @@ def check_initial_weights(
         check_weights(config.model.backbone, config.model.backbone_weights)
 
 
-def without_needless_weights(config: Config, resumed: Optional[pathlib.Path]) -> Config:
-    """Leaves out the backbone's first weights where others are going to replace them."""
-    if resumed is not None or config.run.init_path or config.model.load_backbone_from:
-        return config.replace(backbone_weights="none")
-    return config
-
-
-def affine_weights_of(config: Config, joint_info: JointInfo) -> Optional[AffineWeights]:
-    """Loads the affine weights that the settings name, for the model's order of joints.
-
-    Raises:
-        UserError: the file is missing, damaged or made for other joints.
-    """
-    if not config.model.affine_weights:
-        return None
-    return load_affine_weights(config.model.affine_weights).for_joints(joint_info.names)
+def needs_pretrained_backbone(config: Config, resumed: Optional[pathlib.Path]) -> bool:
+    """Returns whether the backbone starts from `backbone_weights`, not from a trained model."""
+    return not (resumed or config.run.init_path or config.model.load_backbone_from)
 
 
 def with_supported_dtype(config: Config) -> Config:
@@ -141,7 +184,7 @@ def start_from_trained_model(model: CropModel, path: pathlib.Path) -> None:
     """
     path = _find_trained_model(path)
     source = tf.saved_model.load(str(path)) if path.is_dir() else load_crop_model(path)
-    names = [name.decode() for name in source.joint_names.numpy()]
+    names = joint_info_of(source).names
     if names != list(model.joint_info.names):
         raise UserError(
             f"'{path}' predicts {len(names)} joints that are not the "
@@ -165,7 +208,7 @@ def _find_trained_model(path: pathlib.Path) -> pathlib.Path:
     if (path / "saved_model.pb").exists():
         return path
     checkpoint = find_checkpoint(path, pathlib.Path())
-    read_description(checkpoint.parent)
+    ModelDescription.read(checkpoint.parent)
     return checkpoint
 
 

@@ -20,7 +20,6 @@ from metrabs.data.loading.pipeline import batch_size_of, training_batches
 from metrabs.errors import UserError
 from metrabs.models.build import build_crop_model, parse_ghost_batch_sizes
 from metrabs.models.crop_model import CropModel
-from metrabs.training.bone_lengths import bone_lengths_of
 from metrabs.training.checkpoints import (
     CheckpointKeeper,
     check_same_run,
@@ -31,7 +30,6 @@ from metrabs.training.checkpoints import (
     latest_checkpoint,
     restore_model,
     run_folder,
-    write_description,
 )
 from metrabs.training.distribution import (
     choose_strategy,
@@ -43,11 +41,11 @@ from metrabs.training.distribution import (
 from metrabs.training.fit import run_steps
 from metrabs.training.losses import build_loss
 from metrabs.training.model_loading import (
-    affine_weights_of,
     check_initial_weights,
+    describe_model,
+    needs_pretrained_backbone,
     start_from_trained_model,
     with_supported_dtype,
-    without_needless_weights,
 )
 from metrabs.training.optimizers import build_optimizer
 from metrabs.training.pictures import ValidationPictures
@@ -103,12 +101,9 @@ def train(config: Config) -> pathlib.Path:
     config = with_supported_dtype(config)
     _check_division(config, datasets, strategy.num_replicas_in_sync)
     _set_up_tensorflow(config.run.seed)
-    affine_weights = affine_weights_of(config, joint_info)
-    bone_lengths_mm = bone_lengths_of(config, joint_info, resumed)
+    description = describe_model(config, joint_info, resumed)
     with variables_of(strategy):
-        model = build_crop_model(
-            without_needless_weights(config, resumed), joint_info, affine_weights, bone_lengths_mm
-        )
+        model = build_crop_model(description, needs_pretrained_backbone(config, resumed))
         trainer = build_trainer(config, model, datasets.names2d)
     keeper = CheckpointKeeper(folder, is_chief(strategy), **_state(trainer))
     _initialize(trainer, keeper, resumed)
@@ -118,7 +113,7 @@ def train(config: Config) -> pathlib.Path:
         shard_index=worker_index(strategy), num_shards=num_workers(strategy),
     )
     if is_chief(strategy):
-        write_description(folder, config, joint_info, affine_weights, bone_lengths_mm)
+        description.write(folder)
         _log_to_files(run_folder(config), config)
     return run_steps(
         trainer, batches, num_steps, keeper,

@@ -23,7 +23,7 @@ def rows(tmp_path, monkeypatch):
         inference, "measure_export",
         lambda crop_model: results if crop_model else {**results, **bare},
     )
-    monkeypatch.setattr(inference, "build_crop_model", lambda config, joint_info: None)
+    monkeypatch.setattr(inference, "build_crop_model", lambda description: None)
     path = tmp_path / "rows.json"
     inference.main([f"--json={path}", "--models=none,efficientnetv2-s"])
     return {row["name"]: row for row in json.loads(path.read_text())}

@@ -5,7 +5,7 @@ import pytest
 from ckpt_tools.convert_precision import convert_precision, main
 from ckpt_tools.inspect_model import inspect
 from metrabs.errors import UserError
-from metrabs.training.checkpoints import read_description
+from metrabs.models.description import read_config
 from tests.ckpt_tools.common.tiny import write_checkpoint
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
@@ -21,8 +21,8 @@ def test_half_precision_and_back_keeps_weights_and_predictions(tmp_path):
     # float16 has 11 bits, and random heads put the joints of this model many metres away.
     assert 0 < there.difference_mm < 300
     assert back.difference_mm == pytest.approx(there.difference_mm, rel=0.2)
-    assert read_description(tmp_path / "b")[0].model.dtype == "float16"
-    assert read_description(tmp_path / "c")[0] == read_description(tmp_path / "a")[0]
+    assert read_config(tmp_path / "b").model.dtype == "float16"
+    assert read_config(tmp_path / "c") == read_config(tmp_path / "a")
     assert inspect(tmp_path / "b").num_parameters == inspect(tmp_path / "a").num_parameters
 
 

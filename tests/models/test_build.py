@@ -7,6 +7,7 @@ import tensorflow as tf
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.models.build import build_crop_model, parse_ghost_batch_sizes
+from metrabs.models.description import ModelDescription
 from tests.models.conftest import JOINTS
 
 SMALL = Config().replace(
@@ -18,7 +19,7 @@ SMALL = Config().replace(
     "dtype", ["float32", "float16", pytest.param("bfloat16", marks=pytest.mark.slow)]
 )
 def test_models_compute_in_the_type_of_the_settings_and_answer_in_single_precision(dtype):
-    model = build_crop_model(SMALL.replace(dtype=dtype), JOINTS)
+    model = build_crop_model(ModelDescription(SMALL.replace(dtype=dtype), JOINTS))
     features, coords2d, _ = model.backbone_and_head(tf.zeros([1, 64, 64, 3]))
     assert features.dtype == dtype and coords2d.dtype == tf.float32
     assert all(variable.dtype == tf.float32 for variable in model.trainable_variables)
@@ -26,7 +27,7 @@ def test_models_compute_in_the_type_of_the_settings_and_answer_in_single_precisi
 
 
 def test_ghost_batch_norm_and_head_size_come_from_the_settings():
-    model = build_crop_model(SMALL.replace(ghost_bn="1,2", depth=4), JOINTS)
+    model = build_crop_model(ModelDescription(SMALL.replace(ghost_bn="1,2", depth=4), JOINTS))
     layer = next(la for la in model.backbone.layers[-1].layers if la.name == "conv1_bn")
     assert layer.group_sizes == (1, 2)
     assert model.heatmap_heads.conv.kernel.shape == (1, 1, 512, 5 * 5)
@@ -50,14 +51,14 @@ def test_ghost_batch_sizes_are_parsed():
 )
 def test_unusable_settings_are_explained(settings, message):
     with pytest.raises(UserError, match=message):
-        build_crop_model(SMALL.replace(**settings), JOINTS)
+        build_crop_model(ModelDescription(SMALL.replace(**settings), JOINTS))
 
 
 def test_resnets_v1_are_fed_bgr_or_what_the_release_feeds_them():
     def features(order):
         tf.keras.utils.set_random_seed(1)
         config = SMALL.replace(backbone="resnet50", caffe_channel_order=order)
-        model = build_crop_model(config, JOINTS)
+        model = build_crop_model(ModelDescription(config, JOINTS))
         return [model.backbone(image).numpy() for image in (rgb, rgb[..., ::-1])]
 
     rgb = np.random.default_rng(0).uniform(0.1, 0.9, (1, 64, 64, 3)).astype(np.float32)

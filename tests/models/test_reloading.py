@@ -40,8 +40,8 @@ def built(monkeypatch):
     """Replaces the real networks by a small one; returns with what it was asked for."""
     requests = []
 
-    def _build(config, joint_info, affine_weights):
-        requests.append((config, joint_info))
+    def _build(description, pretrained):
+        requests.append(description)
         return _small_model(seed=2)
 
     monkeypatch.setattr(reloading, "build_crop_model", _build)
@@ -57,7 +57,7 @@ def _predict(model):
 def test_reloaded_model_has_the_joints_and_weights_of_the_exported_one(exported, built):
     reloaded = reload_crop_model(exported, Config())
     assert isinstance(reloaded, CropModel)
-    assert built[0][1] == JOINTS
+    assert built[0].joint_info == JOINTS
     assert np.abs(_predict(_small_model(seed=2)) - _predict(exported)).max() > 10
     np.testing.assert_allclose(_predict(reloaded), _predict(exported), rtol=1e-5, atol=0.01)
 
@@ -65,7 +65,7 @@ def test_reloaded_model_has_the_joints_and_weights_of_the_exported_one(exported,
 def test_regularised_model_is_reloaded_without_its_autoencoder(exported, built):
     config = Config().replace(regularize_to_manifold=True, affine_weights="w.npz")
     assert isinstance(reload_crop_model(exported, config), CropModel)
-    assert built[0][0].model.affine_weights is None
+    assert built[0].config.model.affine_weights is None
 
 
 @pytest.mark.parametrize(

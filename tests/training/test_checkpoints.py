@@ -9,15 +9,14 @@ import tensorflow as tf
 
 from metrabs.config import Config
 from metrabs.errors import UserError
+from metrabs.models.description import ModelDescription
 from metrabs.training.checkpoints import (
     CheckpointKeeper,
     check_same_run,
     checkpoint_number,
     find_checkpoint,
     latest_checkpoint,
-    read_description,
     run_folder,
-    write_description,
 )
 from tests.training.tiny import JOINTS_2D, JOINTS_3D
 
@@ -133,18 +132,9 @@ def test_checkpoints_are_found_by_file_prefix_and_folder(tmp_path: pathlib.Path)
         checkpoint_number("a/model-10")
 
 
-def test_description_round_trips(tmp_path: pathlib.Path) -> None:
-    config = Config().replace(depth=5, dataset3d="huge8")
-    write_description(tmp_path, config, JOINTS_3D)
-    assert read_description(tmp_path) == (config, JOINTS_3D)
-    (tmp_path / "joints.json").write_text("{}")
-    with pytest.raises(UserError, match="damaged"):
-        read_description(tmp_path)
-
-
 def test_other_joints_in_a_used_folder_are_an_error(tmp_path: pathlib.Path) -> None:
     check_same_run(tmp_path, Config(), JOINTS_3D)  # nothing there yet
-    write_description(tmp_path, Config(), JOINTS_3D)
+    ModelDescription(Config(), JOINTS_3D).write(tmp_path)
     _keeper(tmp_path)[0].save(1)
     check_same_run(tmp_path, Config().replace(training_steps=9), JOINTS_3D)
     with pytest.raises(UserError, match="7 joints.*3 of"):

@@ -1,7 +1,8 @@
-"""Where the first weights of a run come from, and that problems are told before data is opened."""
+"""Initial weights of runs, trained models that are loaded, and the bone lengths of Model25D."""
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -11,15 +12,22 @@ import tensorflow as tf
 
 from metrabs.backbones import registry
 from metrabs.config import Config
+from metrabs.data.datasets import open_dataset
+from metrabs.data.storage.cache import write_cache
 from metrabs.errors import UserError
+from metrabs.models.description import read_config
+from metrabs.skeletons.bones import mean_bone_lengths
 from metrabs.training import train as train_module
+from metrabs.training.callbacks import read_history
 from metrabs.training.model_loading import (
     check_initial_weights,
+    describe_model,
     load_crop_model,
-    without_needless_weights,
+    needs_pretrained_backbone,
+    typical_bone_lengths,
 )
 from metrabs.training.train import train
-from tests.training.tiny import tiny_config
+from tests.training.tiny import JOINTS_2D, JOINTS_3D, tiny_config
 
 _KERNEL = "model/heatmap_heads/conv/kernel/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -84,11 +92,11 @@ def test_weights_that_will_be_replaced_are_not_downloaded(
     config = _config(tmp_path)
     resumed = tmp_path / "run" / "ckpt-1"
     check_initial_weights(config, resumed, tmp_path)
-    assert without_needless_weights(config, resumed).model.backbone_weights == "none"
+    assert not needs_pretrained_backbone(config, resumed)
     for name in ("init_path", "load_backbone_from"):
         started = config.replace(**{name: "somewhere"})
-        assert without_needless_weights(started, None).model.backbone_weights == "none"
-    assert without_needless_weights(config, None) is config
+        assert not needs_pretrained_backbone(started, None)
+    assert needs_pretrained_backbone(config, None)
 
 
 def test_weights_that_can_be_had_pass(tmp_path: pathlib.Path) -> None:
@@ -142,3 +150,48 @@ def test_a_run_starts_from_a_checkpoint_with_step_zero(tmp_path: pathlib.Path) -
     old, new = (tf.train.load_checkpoint(str(c)).get_tensor(_KERNEL) for c in (first, second))
     assert second.name == "ckpt-1"
     np.testing.assert_allclose(new, old, atol=1e-4)
+
+
+def test_bone_lengths_are_means_over_the_training_examples(tmp_path: pathlib.Path) -> None:
+    config = tiny_config(tmp_path, model_class="Model25D")
+    examples = open_dataset(config.data.dataset3d).train
+    poses = np.stack([example.world_coords for example in examples])
+    expected = mean_bone_lengths(poses, JOINTS_3D)
+    np.testing.assert_array_equal(typical_bone_lengths(config.data, JOINTS_3D), expected)
+    description = describe_model(config, JOINTS_3D, resumed=None)
+    np.testing.assert_array_equal(description.bone_lengths_mm, expected)
+    metro = config.replace(model_class="Metro")
+    assert describe_model(metro, JOINTS_3D, resumed=None).bone_lengths_mm is None
+
+
+def test_bone_lengths_that_are_stored_with_the_dataset_are_used(tmp_path: pathlib.Path) -> None:
+    config = tiny_config(tmp_path, model_class="Model25D")
+    dataset = open_dataset(config.data.dataset3d)
+    stored = np.arange(len(JOINTS_3D.edges), dtype=np.float32)
+    write_cache(config.data.dataset3d, dataclasses.replace(
+        dataset, bone_lengths_mm={config.data.train_on: stored}))
+    np.testing.assert_array_equal(typical_bone_lengths(config.data, JOINTS_3D), stored)
+
+
+def test_bone_lengths_come_from_the_skeleton_of_the_model(tmp_path: pathlib.Path) -> None:
+    config = tiny_config(tmp_path, model_class="Model25D")
+    with pytest.raises(UserError, match="not those of the model"):
+        typical_bone_lengths(config.data, JOINTS_2D)
+
+
+def test_model25d_trains_and_carries_its_bone_lengths(tmp_path: pathlib.Path) -> None:
+    config = tiny_config(tmp_path, model_class="Model25D", training_steps=2, validate_period=2)
+    config = config.replace(bone_length_dataset=config.data.dataset3d)
+    checkpoint = train(config)
+    rows = read_history(tmp_path / "run")
+    assert {"loss23d", "loss_z", "loss3d", "loss2d", "mean_error"} <= set(rows[0])
+    assert rows[-1]["val_mean_error_abs"] > 0
+    stored = read_config(checkpoint.parent)
+    assert stored.data.bone_length_dataset is None
+    model = load_crop_model(checkpoint, stored.replace(dataset3d="elsewhere"))
+    np.testing.assert_array_equal(
+        model.variant.bone_lengths_mm, typical_bone_lengths(config.data, JOINTS_3D))
+    resumed = describe_model(stored.replace(dataset3d="elsewhere"), JOINTS_3D, checkpoint)
+    np.testing.assert_array_equal(resumed.bone_lengths_mm, model.variant.bone_lengths_mm)
+    with pytest.raises(UserError, match="model_class was Model25D, is Metrabs"):
+        train(config.replace(model_class="Metrabs", training_steps=3))

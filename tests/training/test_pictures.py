@@ -12,6 +12,7 @@ import tensorflow as tf
 from metrabs.config import Config
 from metrabs.data.datasets import open_dataset
 from metrabs.models.build import build_crop_model
+from metrabs.models.description import ModelDescription
 from metrabs.training import pictures
 from metrabs.training.train import train
 from tests.training.tiny import tiny_config
@@ -28,7 +29,7 @@ def _drawn(config: Config, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, An
 
     monkeypatch.setattr(pictures, "comparison_picture", record)
     dataset = open_dataset(config.data.dataset3d)
-    model = build_crop_model(config, dataset.joint_info)
+    model = build_crop_model(ModelDescription(config, dataset.joint_info))
     drawer = pictures.ValidationPictures(model, dataset, config)
     assert drawer.draw().shape == (4, 12, 3)
     drawer.draw()

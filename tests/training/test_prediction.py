@@ -17,6 +17,7 @@ from metrabs.data.storage.cache import write_cache
 from metrabs.errors import UserError
 from metrabs.models.mirroring import predict_with_mirroring
 from metrabs.skeletons import JointInfo
+from metrabs.training.callbacks import read_history
 from metrabs.training.model_loading import load_crop_model, source_checkpoint
 from metrabs.training.prediction import predict
 from metrabs.training.prediction_files import read_predictions
@@ -101,3 +102,13 @@ def test_an_unknown_format_is_told_before_the_model_is_built(
         empty = pathlib.Path(trained.run.logdir) / "empty.pkl"
         write_cache(empty, PoseDataset("empty", JOINTS_3D, []))
         predict(trained.replace(dataset3d=str(empty)))
+
+
+def test_metro_trains_and_predicts(tmp_path: pathlib.Path) -> None:
+    config = tiny_config(tmp_path, model_class="Metro", training_steps=1, validate_period=1)
+    train(config)
+    rows = read_history(tmp_path / "run")
+    assert {"loss3d", "loss2d", "mean_error"} <= set(rows[0])
+    assert "val_mean_error" in rows[-1] and "val_mean_error_abs" not in rows[-1]
+    with np.load(predict(config)) as file:
+        assert file["coords3d_pred_cam"].shape == (5, JOINTS_3D.num_joints, 3)

@@ -13,6 +13,7 @@ from metrabs.config import Config
 from metrabs.data.datasets import open_dataset
 from metrabs.data.loading.pipeline import training_batches
 from metrabs.models.build import build_crop_model
+from metrabs.models.description import ModelDescription
 from metrabs.training.train import build_trainer
 from metrabs.training.trainer import Trainer
 from tests.training.tiny import JOINTS_2D, JOINTS_3D, tiny_config
@@ -37,7 +38,7 @@ def _trainer(config: Config, model_config: Optional[Config] = None, **settings: 
     tf.keras.utils.set_random_seed(0)
     tf.keras.backend.experimental.enable_tf_random_generator()
     # By default the model is in float32, so that the precision does not blur comparisons.
-    model = build_crop_model(model_config or config, JOINTS_3D)
+    model = build_crop_model(ModelDescription(model_config or config, JOINTS_3D))
     return build_trainer(config.replace(**settings), model, JOINTS_2D.names)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from metrabs.data.datasets import open_dataset
 from metrabs.models.build import build_crop_model
+from metrabs.models.description import ModelDescription
 from metrabs.training.validation import pose_metrics, validation_metrics
 from tests.training.tiny import tiny_config
 
@@ -99,7 +100,7 @@ def test_a_model_is_measured_on_all_examples_of_the_split(
 ) -> None:
     config = tiny_config(tmp_path, batch_size_test=2, model_class=model_class)  # of 3 examples
     dataset = open_dataset(config.data.dataset3d)
-    model = build_crop_model(config, dataset.joint_info)
+    model = build_crop_model(ModelDescription(config, dataset.joint_info))
     metrics = validation_metrics(model, dataset, config)
     assert metrics == pytest.approx(
         validation_metrics(model, dataset, config.replace(batch_size_test=3)), rel=1e-4

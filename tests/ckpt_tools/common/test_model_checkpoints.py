@@ -7,27 +7,30 @@ from ckpt_tools.common.model_checkpoints import (
     check_empty,
     locate_checkpoint,
     write_model_checkpoint,
-    write_variation,
 )
 from metrabs.errors import UserError
+from metrabs.models.description import ModelDescription
 from metrabs.training.model_loading import load_crop_model
 from tests.ckpt_tools.common.tiny import CONFIG, build_model, network_weights, write_checkpoint
 
 pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 
+def _model_and_description():
+    model = build_model()
+    return model, ModelDescription(CONFIG, model.joint_info)
+
+
 def test_written_model_is_the_last_checkpoint_of_its_folder(tmp_path):
-    path = write_model_checkpoint(build_model(), CONFIG, tmp_path / "a", num_steps=8)
+    path = write_model_checkpoint(*_model_and_description(), tmp_path / "a", num_steps=8)
     assert path == locate_checkpoint(tmp_path / "a") == tmp_path / "a/ckpt-8"
 
 
-def test_variation_has_the_joints_of_its_source_and_its_own_weights(tmp_path):
-    write_checkpoint(tmp_path / "a", seed=1)
-    changed = build_model(seed=2)
-    path = write_variation(changed, CONFIG, tmp_path / "a/ckpt-5", tmp_path / "b", 6)
-    loaded = load_crop_model(path)
-    assert loaded.joint_info == changed.joint_info
-    for ours, expected in zip(network_weights(loaded), network_weights(changed)):
+def test_written_model_comes_back_with_its_joints_and_weights(tmp_path):
+    model, description = _model_and_description()
+    loaded = load_crop_model(write_model_checkpoint(model, description, tmp_path / "a"))
+    assert loaded.joint_info == model.joint_info
+    for ours, expected in zip(network_weights(loaded), network_weights(model)):
         np.testing.assert_array_equal(ours.numpy(), expected.numpy())
 
 

@@ -13,6 +13,7 @@ from ckpt_tools.common.model_checkpoints import write_model_checkpoint
 from metrabs.config import Config
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
+from metrabs.models.description import ModelDescription
 from metrabs.skeletons import JointInfo
 from tests.ckpt_tools.common import official_layout as layout
 
@@ -30,7 +31,7 @@ def tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
 def build_model(seed: int = 0, **settings: Any) -> CropModel:
     """Builds a crop model with random weights."""
     joint_info = JointInfo(layout.JOINT_NAMES, [(0, 1), (1, 2)])
-    model = build_crop_model(CONFIG.replace(**settings), joint_info)
+    model = build_crop_model(ModelDescription(CONFIG.replace(**settings), joint_info))
     rng = np.random.default_rng(seed)
     for weight in model.backbone.weights + model.heatmap_heads.weights:
         weight.assign(rng.uniform(0.2, 1, weight.shape) if "variance" in weight.name
@@ -43,7 +44,8 @@ def write_checkpoint(
 ) -> CropModel:
     """Writes a checkpoint of such a model, which it returns."""
     model = build_model(seed, **settings)
-    write_model_checkpoint(model, CONFIG.replace(**settings), folder, num_steps)
+    description = ModelDescription(CONFIG.replace(**settings), model.joint_info)
+    write_model_checkpoint(model, description, folder, num_steps)
     return model
 
 
