@@ -42,6 +42,7 @@ setuptools.setup(
         "scipy>=1.10",
         # The headless build is the same library without windows: it needs no system libraries.
         "opencv-python-headless>=4.8,<5",
+        "av>=14,<16",  # reading videos; the last releases for Python 3.9
         "pillow>=9",  # palette images and EXIF, which OpenCV does not show as they are
         "absl-py>=1.4",
         "tqdm>=4.65",
