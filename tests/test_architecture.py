@@ -13,7 +13,7 @@ from . import source_tree as tree
 
 # A room imports only from rooms above it.
 _ROOMS = (
-    "errors", "files", "parallel", "importing", "resumable", "settings", "config", "skeletons",
+    "errors", "files", "videos", "parallel", "importing", "resumable", "settings", "config", "skeletons",
     "geometry", "visualization", "backbones", "acae", "models", "data", "datasets", "training",
     "evaluation", "estimator", "synthetic", "predict", "hub", "reproduction", "commands",
 )  # fmt: skip
