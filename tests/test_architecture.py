@@ -13,8 +13,8 @@ from . import source_tree as tree
 
 # A room imports only from rooms above it.
 _ROOMS = (
-    "errors", "files", "videos", "parallel", "importing", "resumable", "settings", "config", "skeletons",
-    "geometry", "visualization", "backbones", "acae", "models", "data", "datasets", "training",
+    "errors", "files", "videos", "parallel", "importing", "resumable", "settings", "config",
+    "skeletons", "geometry", "visualization", "backbones", "acae", "models", "data", "datasets", "training",
     "evaluation", "estimator", "synthetic", "predict", "hub", "reproduction", "commands",
 )  # fmt: skip
 _FORBIDDEN = {
