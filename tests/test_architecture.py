@@ -15,7 +15,8 @@ from . import source_tree as tree
 _ROOMS = (
     "errors", "files", "videos", "parallel", "importing", "resumable", "settings", "config",
     "skeletons", "geometry", "visualization", "backbones", "acae", "models", "data", "datasets",
-    "training", "evaluation", "estimator", "synthetic", "predict", "hub", "reproduction", "commands",
+    "training", "evaluation", "estimator", "synthetic", "predict", "hub", "reproduction",
+    "commands",
 )  # fmt: skip
 _FORBIDDEN = {
     "data": {"backbones", "acae", "models"},
