@@ -4,7 +4,7 @@
     python -m data_preparation --list --data_root=FOLDER
     python -m data_preparation NAME --help
 
-An interrupted call continues where it stopped. docs/prepare/NAME.md tells what to download.
+An interrupted run continues where it stopped. docs/prepare/NAME.md says what to download.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command line; returns the exit code.
 
     Args:
-        arguments: without the name of the program.
+        arguments: Command line without the name of the program.
     """
     names = [argument for argument in arguments[:1] if not argument.startswith("-")]
 
     def define(values: flags.FlagValues) -> None:
-        """Declares the flags of the named dataset, too."""
+        """Declares the shared flags and those of the named dataset."""
         define_flags(values, load_converter(names[0]) if names else None)
 
     def run(values: flags.FlagValues, words: Sequence[str]) -> None:
-        """Prepares the named dataset, or lists what there is."""
+        """Prepares the named dataset, or lists all datasets."""
         reject_positional_args(words)
         if values.list:
             print(list_datasets(converters(), values))
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
             print(run_converter(load_converter(names[0]), values).text())
         else:
             known = ", ".join(sorted(converters()))
-            raise UserError(f"Name a dataset, or give --list. Known datasets: {known}.")
+            raise UserError(f"Give the name of a dataset, or --list. Known datasets: {known}.")
 
     return run_command(
         __doc__, define, run, arguments[len(names):],

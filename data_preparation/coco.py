@@ -1,6 +1,6 @@
-"""COCO keypoints: 17 joints of people in internet photos, 2D, with masks.
+"""COCO keypoints: 17 2D joints and masks of people in photographs.
 
-Images and annotations of 2014. `docs/prepare/coco.md` tells what to download.
+Images and annotations of 2014. `docs/prepare/coco.md` says what to download.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from data_preparation.common.converter import Converter, Download, option
+from data_preparation.common.context import ConversionContext
+from data_preparation.common.converter import Converter, Download, SplitExamples
 from data_preparation.common.crop_geometry import CropOptions
 from data_preparation.common.crop_images import SourceMask
 from data_preparation.common.matching import joint_box, pairwise_iou
-from data_preparation.common.workbench import Workbench
-from metrabs.data.examples import Example, Pose2DExample
+from metrabs.data.examples import Pose2DExample
 from metrabs.data.storage.masks import decode_mask
 from metrabs.datasets.readers import read_json, reading
 from metrabs.errors import unknown_name_error
+from metrabs.settings import setting
 from metrabs.skeletons import JointInfo
 
 _NUM_JOINTS = 17
@@ -33,12 +34,12 @@ _BOX_FACTOR = 1.25
 _MAX_IOU_OF_SINGLE = 0.1
 _IMAGES_PER_CHUNK = 1000
 _OPTIONS = CropOptions(skip_broken_images=True)
-_PHASES = {"train2014": "train", "val2014": "valid"}
+_SPLITS = {"train2014": "train", "val2014": "valid"}
 _ADVICE = "download the 2014 train and val images and annotations from cocodataset.org"
 
 
 class Chunk(NamedTuple):
-    """Some of the annotated images of a split, in order of their numbers."""
+    """Consecutive annotated images of an official split, in the order of their file names."""
 
     split: str
     start: int
@@ -55,23 +56,24 @@ class _Person(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Coco(Converter):
-    """Converts COCO; see the fields for its settings."""
+    """Converts COCO; its fields are its settings."""
 
     NAME = "coco"
     TITLE = "COCO keypoints"
     FOLDER = "coco"
 
-    splits: tuple[str, ...] = option(
-        tuple(_PHASES), "which splits to convert; val2014 becomes the validation phase", True)
-    single_person: bool = option(False, "only people who overlap nobody else")
+    splits: tuple[str, ...] = setting(
+        tuple(_SPLITS), "official splits to convert; val2014 becomes the validation split",
+        selects=True)
+    single_person: bool = setting(False, "only people who do not overlap with others")
 
     @property
     def crop_folder(self) -> str:
-        """Folder of the crops; people in groups are kept apart from single ones."""
+        """Folder of the crops; those of the variants are separate."""
         return "coco_downscaled" if self.single_person else "coco_downscaled_multi"
 
     def caches(self) -> dict[str, JointInfo]:
-        """Returns the joints; single people have a cache file of their own."""
+        """Returns the joints; people apart from others have a separate cache file."""
         return {"coco_single_person" if self.single_person else "coco": self.joint_info()}
 
     def downloads(self) -> Sequence[Download]:
@@ -83,23 +85,25 @@ class Coco(Converter):
     def sequences(self, data_root: pathlib.Path) -> list[Chunk]:
         """Lists chunks of a thousand annotated images."""
         for split in self.splits:
-            if split not in _PHASES:
-                raise unknown_name_error("split of COCO", split, _PHASES)
+            if split not in _SPLITS:
+                raise unknown_name_error("split of COCO", split, _SPLITS)
         return [
             Chunk(split, start) for split in self.splits
             for start in range(0, len(_read_split(data_root, split)), _IMAGES_PER_CHUNK)
         ]
 
-    def examples(self, sequence: Chunk, bench: Workbench) -> Iterator[tuple[str, Example]]:
-        """Yields the people of some images."""
-        images = _read_split(bench.data_root, sequence.split)
+    def examples(self, sequence: Chunk, context: ConversionContext) -> SplitExamples:
+        """Yields the people of a chunk of images."""
+        images = _read_split(context.data_root, sequence.split)
         for image in images[sequence.start:sequence.start + _IMAGES_PER_CHUNK]:
-            for person in self._chosen_people(image, bench):
-                example = self._example(sequence.split, image, person, bench)
+            for person in self._chosen_people(image, context):
+                example = self._example(sequence.split, image, person, context)
                 if example is not None:
-                    yield _PHASES[sequence.split], example
+                    yield _SPLITS[sequence.split], example
 
-    def _chosen_people(self, image: Mapping[str, Any], bench: Workbench) -> list[_Person]:
+    def _chosen_people(
+        self, image: Mapping[str, Any], context: ConversionContext
+    ) -> list[_Person]:
         labelled = [(a, joints_of(a["keypoints"])) for a in image["annotations"]]
         people = [
             _Person(i, joints, annotation) for i, (annotation, joints) in enumerate(
@@ -111,15 +115,15 @@ class Coco(Converter):
             overlaps = pairwise_iou(boxes, boxes) - np.eye(len(boxes))
             is_chosen &= (overlaps < _MAX_IOU_OF_SINGLE).all(axis=1)
         if len(people) < len(labelled):
-            bench.tally.add("skipped", "too few joints", image["file_name"],
+            context.issues.add("skipped", "too few joints", image["file_name"],
                             len(labelled) - len(people))
         if sum(is_chosen) < len(people):
-            bench.tally.add("skipped", "person too small or not alone", image["file_name"],
+            context.issues.add("skipped", "person too small or not alone", image["file_name"],
                             len(people) - sum(is_chosen))
         return [person for person, chosen in zip(people, is_chosen) if chosen]
 
     def _example(
-        self, split: str, image: Mapping[str, Any], person: _Person, bench: Workbench
+        self, split: str, image: Mapping[str, Any], person: _Person, context: ConversionContext
     ) -> Any:
         name = image["file_name"]
         example = Pose2DExample(
@@ -129,17 +133,17 @@ class Coco(Converter):
         mask = mask_of(person.annotation["segmentation"], image["height"], image["width"])
         stem = pathlib.PurePath(name).stem
         crop_path = f"{self.crop_folder}/{split}/{stem}_{person.number:02d}.jpg"
-        return bench.crop(example, crop_path, _OPTIONS, SourceMask(mask))
+        return context.crop(example, crop_path, _OPTIONS, SourceMask(mask))
 
 
 def joints_of(keypoints: Sequence[float]) -> np.ndarray:
-    """Returns float32 [17, 2] joints in pixels, NaN where unlabelled, of COCO's 51 numbers."""
+    """Returns float32 [17, 2] joints in pixels, NaN where unlabelled, from COCO's 51 numbers."""
     table = np.array(keypoints, np.float32).reshape(_NUM_JOINTS, 3)
     return np.where(table[:, 2:] > 0, table[:, :2], np.nan)
 
 
 def mask_of(segmentation: Any, height: int, width: int) -> np.ndarray:
-    """Returns the uint8 [h, w] mask, 0 or 255, of a list of polygons or COCO run lengths."""
+    """Returns a uint8 [h, w] mask, 0 or 255, from a list of polygons or COCO run lengths."""
     if isinstance(segmentation, dict):
         return decode_mask(segmentation) * np.uint8(255)
     mask = np.zeros((height, width), np.uint8)
@@ -159,7 +163,7 @@ def _has_enough_joints(keypoints: Sequence[float]) -> bool:
 
 @functools.lru_cache(maxsize=2)
 def _read_split(data_root: pathlib.Path, split: str) -> list[dict[str, Any]]:
-    """Returns the images of a split that have annotated people, with these, by file name."""
+    """Returns the images with annotated people of a split, with annotations, by file name."""
     path = data_root / "coco" / "annotations" / f"person_keypoints_{split}.json"
     content = read_json(path)
     with reading(path, "a file of COCO keypoint annotations"):

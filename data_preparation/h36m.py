@@ -1,25 +1,25 @@
 """Human3.6M: motion-captured actors in a laboratory, four cameras, 25 joints.
 
-Videos, poses and boxes are read as downloaded; `docs/prepare/h36m.md` tells what to download.
-Besides crops and cache files this makes what the evaluation on full images needs: the boxes of all
-frames and every 64th frame of the test videos.
+Videos, poses and boxes are read as downloaded; `docs/prepare/h36m.md` says what to download.
+In addition to crops and cache files, this writes what the evaluation on full images needs: the
+boxes of all frames and every 64th frame of the test videos.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from data_preparation.common.converter import Converter, Download, SplitSequence, option
+from data_preparation.common.context import ConversionContext
+from data_preparation.common.converter import Converter, Download, SplitExamples, SplitSequence
 from data_preparation.common.crop_geometry import CropOptions
 from data_preparation.common.crop_images import write_jpeg
 from data_preparation.common.sampling import AdaptivePoseSampler
 from data_preparation.common.video import read_frames
-from data_preparation.common.workbench import Workbench
-from metrabs.data.examples import Example, Pose3DExample
+from metrabs.data.examples import Pose3DExample
 from metrabs.datasets.h36m import (
     CAMERA_NAMES,
     FOLDER,
@@ -30,6 +30,7 @@ from metrabs.datasets.h36m import (
 )
 from metrabs.errors import UserError, unknown_name_error
 from metrabs.geometry.camera import Camera
+from metrabs.settings import setting
 from metrabs.skeletons import JointInfo
 from metrabs.skeletons.conversion import JointConverter
 
@@ -41,26 +42,28 @@ _TRAIN_STEP, _TEST_STEP = 5, 64
 _SHIFT_OF_S9_MM = np.array([-200, 0, 0], np.float32)
 _SHIFTED_IN_S9 = ("SittingDown 1", "Waiting 1", "Greeting")
 _PARTIAL_ROOM_FACTOR = 1.8
-# Poses, boxes and video of a recording differ in length by a few frames.
+# The poses, boxes and video of a recording differ in length by a few frames.
 _TOLERATED_SHORTAGE = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Human36M(Converter):
-    """Converts Human3.6M; see the fields for its settings."""
+    """Converts Human3.6M; its fields are its settings."""
 
     NAME = "h36m"
     TITLE = "Human3.6M"
     FOLDER = FOLDER
     TAKES_CROP_MASKS = True
 
-    train_subjects: tuple[int, ...] = option((1, 5, 6, 7, 8), "numbers of the subjects", True)
-    valid_subjects: tuple[int, ...] = option((), "numbers of the subjects", True)
-    test_subjects: tuple[int, ...] = option((9, 11), "numbers of the subjects", True)
-    cameras: tuple[str, ...] = option(CAMERA_NAMES, "which cameras to convert", True)
-    correct_s9: bool = option(
-        True, "move poses and boxes of three activities of S9, which are annotated 20 cm off")
-    partial: bool = option(False, "leave more room around people, to show them partially")
+    train_subjects: tuple[int, ...] = setting(
+        (1, 5, 6, 7, 8), "subjects of the training split", selects=True)
+    valid_subjects: tuple[int, ...] = setting((), "subjects of the validation split", selects=True)
+    test_subjects: tuple[int, ...] = setting((9, 11), "subjects of the test split", selects=True)
+    cameras: tuple[str, ...] = setting(CAMERA_NAMES, "cameras to convert", selects=True)
+    correct_s9: bool = setting(
+        True, "correct poses and boxes of three activities of S9, which are annotated 20 cm off")
+    partial: bool = setting(
+        False, "leave more room around people, for crops that show them partially")
 
     def downloads(self) -> Sequence[Download]:
         """Returns the videos, poses and boxes of each subject, and the cameras."""
@@ -77,13 +80,13 @@ class Human36M(Converter):
         return found
 
     def caches(self) -> dict[str, JointInfo]:
-        """Returns the 17 joints of the benchmark and all 25 joints of the merged sets."""
+        """Returns the 17 joints of the benchmark and the 25 joints of the merged sets."""
         return {f"h36m{self._variant}": _JOINTS_17,
                 f"h36m_alljoints{self._variant}": self.joint_info()}
 
     @property
     def crop_folder(self) -> str:
-        """Folder of the crops; those of the variants are kept apart."""
+        """Folder of the crops; those of the variants are separate."""
         return f"h36m_downscaled{self._variant}"
 
     @property
@@ -92,7 +95,7 @@ class Human36M(Converter):
             "" if self.correct_s9 else "_incorrect_S9")
 
     def sequences(self, data_root: pathlib.Path) -> list[SplitSequence]:
-        """Lists subjects, activities and cameras; activities are what there are videos of."""
+        """Lists subjects, activities (those with videos) and cameras."""
         subjects = {"train": self.train_subjects, "valid": self.valid_subjects,
                     "test": self.test_subjects}
         numbers = [number for of_split in subjects.values() for number in of_split]
@@ -108,28 +111,26 @@ class Human36M(Converter):
             for camera in self.cameras
         ]
 
-    def examples(
-        self, sequence: SplitSequence, bench: Workbench
-    ) -> Iterator[tuple[str, Example]]:
+    def examples(self, sequence: SplitSequence, context: ConversionContext) -> SplitExamples:
         """Yields the chosen frames of a recording."""
         recording: Recording = sequence.source
-        camera = read_camera(bench.folder, recording)
-        poses_mm, boxes_px = self._poses_and_boxes(recording, camera, bench.folder)
+        camera = read_camera(context.folder, recording)
+        poses_mm, boxes_px = self._poses_and_boxes(recording, camera, context.folder)
         options = CropOptions(room_factor=_PARTIAL_ROOM_FACTOR if self.partial else 1)
-        video = recording.file(bench.folder, "Videos", "mp4")
+        video = recording.file(context.folder, "Videos", "mp4")
         chosen = self._chosen_frames(sequence.split, poses_mm)
         # Deviation: the original implementation crops from JPEG copies of the frames, which lose
         # quality and take space.
         for index, image in read_frames(video, chosen, tolerated_shortage=_TOLERATED_SHORTAGE):
             image_path = recording.image_path(index)
             if sequence.split == "test":
-                write_jpeg(bench.folder / image_path, image)
+                write_jpeg(context.folder / image_path, image)
             example = Pose3DExample(
                 image_path=f"{FOLDER}/{image_path}", world_coords=poses_mm[index],
                 bbox=boxes_px[index], camera=camera, image=image,
                 activity_name=recording.activity_name,
             )
-            cropped = bench.crop(example, f"{self.crop_folder}/{image_path}", options)
+            cropped = context.crop(example, f"{self.crop_folder}/{image_path}", options)
             if cropped is not None:
                 yield sequence.split, cropped
 
@@ -167,6 +168,6 @@ def _shifted_boxes(boxes_px: np.ndarray, depths_mm: np.ndarray, camera: Camera) 
 
 
 def _activities(folder: pathlib.Path) -> list[str]:
-    """Returns the activities that there are videos of, without the compilations ('_ALL')."""
+    """Returns the activities with videos, without the compilations ('_ALL')."""
     names = {path.name.split(".")[0] for path in folder.glob("*.mp4")}
     return sorted(name for name in names if "_" not in name)

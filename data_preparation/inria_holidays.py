@@ -23,7 +23,7 @@ import PIL.Image
 import tqdm
 from absl import flags
 
-from data_preparation.common.detections import PeopleFinder, loaded_finder
+from data_preparation.common.detections import DetectionSource, load_detection_source
 from metrabs.command import data_root_of, define_data_root, reject_positional_args, run_command
 from metrabs.data.augmentation.sources import BACKGROUNDS_FOLDER, BACKGROUNDS_LIST
 from metrabs.data.storage.images import read_image
@@ -103,7 +103,7 @@ def shrink_all(
 
 
 def list_without_people(
-    folder: pathlib.Path, names: Sequence[str], finder: PeopleFinder, list_path: pathlib.Path,
+    folder: pathlib.Path, names: Sequence[str], finder: DetectionSource, list_path: pathlib.Path,
     strict: bool = False,
 ) -> Counts:
     """Writes the names of the pictures without people to a text file, one per line.
@@ -163,7 +163,7 @@ def run(values: flags.FlagValues, words: Sequence[str]) -> None:
     reject_positional_args(words)
     data_root = data_root_of(values)
     usual = tuple(str(data_root / "inria_holidays" / name) for name in _DETECTION_FILES)
-    finder = loaded_finder(values.detections, usual, values.detector)
+    finder = load_detection_source(values.detections, usual, values.detector)
     folder = data_root / BACKGROUNDS_FOLDER
     names = shrink_all(folder.parent / "jpg", folder, values.side, values.quality)
     list_path = data_root / BACKGROUNDS_LIST

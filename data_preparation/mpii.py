@@ -1,7 +1,7 @@
-"""MPII Human Pose: people in video frames of many activities, 2D, in three variants.
+"""MPII Human Pose: 2D joints of people in video frames of many activities, in three variants.
 
-The plain one has people apart from others, in boxes of the annotation; the merged sets have all
-people whom a detector finds, in its boxes. `docs/prepare/mpii.md` tells what to download.
+The plain one has people apart from others, with annotated boxes; the merged sets have all people
+that a detector finds, with its boxes. `docs/prepare/mpii.md` says what to download.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
-from data_preparation.common.converter import Converter, Download, option
+from data_preparation.common.context import ConversionContext
+from data_preparation.common.converter import Converter, Download, SplitExamples
 from data_preparation.common.crop_geometry import CropOptions
 from data_preparation.common.matching import assign_boxes, joint_box
-from data_preparation.common.workbench import Workbench
-from metrabs.data.examples import Example, Pose2DExample
+from metrabs.data.examples import Pose2DExample
 from metrabs.datasets.readers import read_mat, reading
 from metrabs.errors import unknown_name_error
 from metrabs.geometry import boxes
+from metrabs.settings import setting
 from metrabs.skeletons import JointInfo
 
 _PLAIN = "plain"
@@ -44,7 +45,7 @@ _OPTIONS = CropOptions(skip_broken_images=True)
 
 
 class Chunk(NamedTuple):
-    """Some of the annotated images, in the order of the annotation file."""
+    """Consecutive annotated images, in the order of the annotation file."""
 
     start: int
 
@@ -56,12 +57,12 @@ class _Person(NamedTuple):
     index: int  # among all rectangles of the image, annotated with joints or not
     is_alone: bool
     joints_px: np.ndarray  # [16, 2], NaN where not annotated
-    box_px: Optional[np.ndarray]  # made of the annotated position and scale
+    box_px: Optional[np.ndarray]  # from the annotated position and scale
 
 
 class _Image(NamedTuple):
     name: str
-    people: list[_Person]  # who have joints
+    people: list[_Person]  # those with joints
 
 
 class _Chosen(NamedTuple):
@@ -72,19 +73,19 @@ class _Chosen(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Mpii(Converter):
-    """Converts MPII Human Pose; see the field for its variants."""
+    """Converts MPII Human Pose; its field is its setting."""
 
     NAME = "mpii"
     TITLE = "MPII Human Pose"
     FOLDER = "mpii"
     DETECTION_FILES = ("yolov4_detections.pkl", "yolov3_detections.pkl")
 
-    variant: str = option(_PLAIN, (
+    variant: str = setting(_PLAIN, (
         "'plain': people apart from others, 12 joints, annotated boxes; 'yolo_nofilt': all "
-        "detected people, 16 joints, for the merged sets; 'yolo': these with 10 joints"))
+        "detected people, 16 joints, for the merged sets; 'yolo': the same with 10 joints"))
 
     def __post_init__(self) -> None:
-        """Refuses unknown variants."""
+        """Rejects unknown variants."""
         if self.variant not in _LEFT_OUT:
             raise unknown_name_error("variant of MPII", self.variant, _LEFT_OUT)
 
@@ -95,7 +96,7 @@ class Mpii(Converter):
 
     @property
     def crop_folder(self) -> str:
-        """Folder of the crops, named as in the release; those of the variants are kept apart."""
+        """Folder of the crops, with the original name; those of the variants are separate."""
         return f"mpii_downscaled{self._suffix}"
 
     def joint_info(self) -> JointInfo:
@@ -103,7 +104,7 @@ class Mpii(Converter):
         return super().joint_info().select_joints(self._joint_indices)
 
     def caches(self) -> dict[str, JointInfo]:
-        """Returns the joints; each variant has a cache file of its own."""
+        """Returns the joints; each variant has a separate cache file."""
         return {f"mpii{self._suffix}": self.joint_info()}
 
     @property
@@ -129,45 +130,47 @@ class Mpii(Converter):
         num_images = len(_read_images(data_root / "mpii" / _ANNOTATION_FILE))
         return [Chunk(start) for start in range(0, num_images, _IMAGES_PER_CHUNK)]
 
-    def examples(self, sequence: Chunk, bench: Workbench) -> Iterator[tuple[str, Example]]:
-        """Yields the chosen people of some images."""
-        images = _read_images(bench.folder / _ANNOTATION_FILE)
+    def examples(self, sequence: Chunk, context: ConversionContext) -> SplitExamples:
+        """Yields the chosen people of a chunk of images."""
+        images = _read_images(context.folder / _ANNOTATION_FILE)
         for image in images[sequence.start:sequence.start + _IMAGES_PER_CHUNK]:
             key = f"images/{image.name}"
             choose = self._detected_people if self.needs_detections else _people_alone
-            for number, joints_px, box_px in choose(image.people, key, bench):
+            for number, joints_px, box_px in choose(image.people, key, context):
                 example = Pose2DExample(f"mpii/{key}", joints_px[self._joint_indices], box_px)
                 stem = pathlib.PurePath(image.name).stem
                 crop_path = f"{self.crop_folder}/images/{stem}_{number:02d}.jpg"
-                cropped = bench.crop(example, crop_path, _OPTIONS)
+                cropped = context.crop(example, crop_path, _OPTIONS)
                 if cropped is not None:
                     yield "train", cropped
 
     def _detected_people(
-        self, people: Sequence[_Person], key: str, bench: Workbench
+        self, people: Sequence[_Person], key: str, context: ConversionContext
     ) -> Iterator[_Chosen]:
-        """Yields those who are detected, numbered among the people with joints."""
-        found = bench.detect(key)
+        """Yields the detected people, numbered among the people with joints."""
+        found = context.detect(key)
         found = found[found[:, 4] > _MIN_CONFIDENCE]
         joint_boxes = np.array([joint_box(person.joints_px, _BOX_FACTOR) for person in people])
         pairs = assign_boxes(joint_boxes, found)
         for _ in range(len(people) - len(pairs)):
-            bench.skip("no detection of an annotated person", key)
+            context.skip("no detection of an annotated person", key)
         for number, detection in pairs:
             joints_px = people[number].joints_px
             if (~np.isnan(joints_px[self._joint_indices, 0])).sum() >= _MIN_JOINTS:
                 yield _Chosen(number, joints_px, found[detection, :4])
             else:
-                bench.skip("too few joints", key)
+                context.skip("too few joints", key)
 
 
-def _people_alone(people: Sequence[_Person], key: str, bench: Workbench) -> Iterator[_Chosen]:
-    """Yields those who are apart from others, numbered among all rectangles of the image."""
+def _people_alone(
+    people: Sequence[_Person], key: str, context: ConversionContext
+) -> Iterator[_Chosen]:
+    """Yields people apart from others, numbered among all rectangles of the image."""
     for person in people:
         if not person.is_alone:
-            bench.skip("person close to others", key)
+            context.skip("person close to others", key)
         elif person.box_px is None:
-            bench.skip("no position or scale", key)
+            context.skip("no position or scale", key)
         else:
             yield _Chosen(person.index, person.joints_px, person.box_px)
 
@@ -178,7 +181,7 @@ def _read_images(path: pathlib.Path) -> list[_Image]:
     release = read_mat(path, "RELEASE")
     with reading(path, "the annotation of MPII Human Pose, version u12_1"):
         images = _as_list(release.annolist)
-        # Of one image alone, the list of its people would look like a list of images.
+        # With a single image, the list of its people would look like a list of images.
         alone = _as_list(release.single_person) if len(images) > 1 else [release.single_person]
         found = [
             _Image(str(image.image.name), people)
@@ -189,7 +192,7 @@ def _read_images(path: pathlib.Path) -> list[_Image]:
 
 
 def _people_of(image: Any, numbers_alone: set[int]) -> list[_Person]:
-    """Returns the people with joints; those apart from others are told by numbers from 1."""
+    """Returns the people with joints; numbers (from 1) say which are apart from others."""
     people = []
     for i, rectangle in enumerate(_as_list(image.annorect)):
         points = getattr(getattr(rectangle, "annopoints", None), "point", None)
@@ -202,7 +205,7 @@ def _people_of(image: Any, numbers_alone: set[int]) -> list[_Person]:
 
 
 def _box_of(rectangle: Any) -> Optional[np.ndarray]:
-    """Returns the float32 [4] square around an annotated position, None if there is none."""
+    """Returns the float32 [4] square around the annotated position, or None if there is none."""
     position = getattr(rectangle, "objpos", None)
     scale = _as_list(getattr(rectangle, "scale", ()))
     if not (scale and hasattr(position, "x") and hasattr(position, "y")):
@@ -213,5 +216,5 @@ def _box_of(rectangle: Any) -> Optional[np.ndarray]:
 
 
 def _as_list(value: Any) -> list[Any]:
-    """Returns MATLAB's array as a list, which reading has squeezed to a value if it had one."""
+    """Returns MATLAB's array as a list; arrays of one item have been read as that item."""
     return list(np.atleast_1d(np.asarray(value, object)).ravel())

@@ -1,8 +1,8 @@
 """MuCo-3DHP: images of four people, composed of single-person frames of MPI-INF-3DHP.
 
-The official composites are made by MATLAB scripts; here they are composed by the same recipe with
+The official composites are made by MATLAB scripts; here they are composed in the same way with
 seeded random numbers. First the frames that may appear are extracted from the videos, then
-composites are rendered and cropped. `docs/prepare/muco.md` tells what to download.
+composites are rendered and cropped. `docs/prepare/muco.md` says what to download.
 """
 
 from __future__ import annotations
@@ -10,23 +10,24 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Optional, Union
 
 import numpy as np
 
 from data_preparation import muco_composites, tdhp_files
-from data_preparation.common.converter import Converter, Download, option
+from data_preparation.common.context import ConversionContext
+from data_preparation.common.converter import Converter, Download, SplitExamples
 from data_preparation.common.crop_geometry import rollable_square
 from data_preparation.common.crop_images import write_jpeg
 from data_preparation.common.matching import assign_boxes
-from data_preparation.common.workbench import Workbench
 from data_preparation.muco_sources import Source, extract, read_extracted, read_source
-from metrabs.data.examples import Example, Pose3DExample
+from metrabs.data.examples import Pose3DExample
 from metrabs.data.storage.masks import encode_mask
 from metrabs.datasets.mpi_inf_3dhp_train import View
 from metrabs.geometry import boxes
 from metrabs.geometry.reprojection import reproject_image
+from metrabs.settings import setting
 
 _CHUNK_SIZE = 500
 _MIN_CONFIDENCE = 0.1
@@ -37,7 +38,7 @@ _ANTIALIAS = 4
 
 
 class Chunk(NamedTuple):
-    """Composites of consecutive numbers, the first one from 1."""
+    """Composites with consecutive numbers, which start from 1."""
 
     start: int
     stop: int
@@ -48,7 +49,7 @@ class Chunk(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class MuCo(Converter):
-    """Composes and converts MuCo-3DHP; see the fields for its settings."""
+    """Composes and converts MuCo-3DHP; its fields are its settings."""
 
     NAME = "muco"
     TITLE = "MuCo-3DHP"
@@ -56,13 +57,14 @@ class MuCo(Converter):
     VERSION = 2
     DETECTION_FILES = ("yolov4_detections.pkl", "yolov3_detections.pkl")
 
-    num_composites: int = option(200_000, "how many images are composed", True)
-    subjects: tuple[int, ...] = option((1, 2, 3, 4, 5, 6, 7, 8), "of MPI-INF-3DHP")
-    sequence_numbers: tuple[int, ...] = option((1, 2), "of each subject")
-    cameras: tuple[int, ...] = option(tuple(range(11)), "numbers from 0")
-    first_frame: int = option(179, "frames before it are left out, from 0")
-    seed: int = option(0, "of the composition")
-    keep_composites: bool = option(False, "also write the whole images, to detect people in")
+    num_composites: int = setting(200_000, "number of images to compose", selects=True)
+    subjects: tuple[int, ...] = setting(
+        (1, 2, 3, 4, 5, 6, 7, 8), "subjects of MPI-INF-3DHP, from 1")
+    sequence_numbers: tuple[int, ...] = setting((1, 2), "sequences of each subject, from 1")
+    cameras: tuple[int, ...] = setting(tuple(range(11)), "cameras of MPI-INF-3DHP, from 0")
+    first_frame: int = setting(179, "number of the first frame to use, from 0")
+    seed: int = setting(0, "random seed of the composition")
+    keep_composites: bool = setting(False, "also write the whole images, for a person detector")
 
     def downloads(self) -> Sequence[Download]:
         """Returns the files of MPI-INF-3DHP that the composites are made of."""
@@ -86,12 +88,10 @@ class MuCo(Converter):
         return [Chunk(start, min(start + _CHUNK_SIZE, end))
                 for start in range(1, end, _CHUNK_SIZE)]
 
-    def examples(
-        self, sequence: Union[View, Chunk], bench: Workbench
-    ) -> Iterator[tuple[str, Example]]:
-        """Extracts the frames of a view, or yields the people of some composites."""
-        folder = bench.data_root / tdhp_files.FOLDER
-        frames = bench.data_root / self.crop_folder / "frames"
+    def examples(self, sequence: Union[View, Chunk], context: ConversionContext) -> SplitExamples:
+        """Extracts the frames of a view, or yields the people of a chunk of composites."""
+        folder = context.data_root / tdhp_files.FOLDER
+        frames = context.data_root / self.crop_folder / "frames"
         if isinstance(sequence, View):
             extract(folder, sequence, self.first_frame, self.seed, frames)
             return
@@ -102,23 +102,23 @@ class MuCo(Converter):
             sources = [read_source(folder, frames, view, extracted[view], row)
                        for view, row in composition.frames]
             image = muco_composites.render(sources, composition.gammas)
-            yield from self._people(number, image, sources, bench)
+            yield from self._people(number, image, sources, context)
 
     def _people(
-        self, number: int, image: np.ndarray, sources: Sequence[Source], bench: Workbench
-    ) -> Iterator[tuple[str, Example]]:
+        self, number: int, image: np.ndarray, sources: Sequence[Source], context: ConversionContext
+    ) -> SplitExamples:
         name = f"{number:06d}"
         stem = f"unaugmented_set_001/{name[:2]}/{name[:4]}/{name}"
         if self.keep_composites:
-            write_jpeg(bench.folder / f"{stem}.jpg", image)
+            write_jpeg(context.folder / f"{stem}.jpg", image)
         masks = muco_composites.visible_masks(sources)
         visible = map(muco_composites.visible_box, sources, masks)
-        chosen = _final_boxes(list(visible), image, f"{stem}.jpg", bench)
+        chosen = _final_boxes(list(visible), image, f"{stem}.jpg", context)
         for person, box in enumerate(chosen):
             if box is not None:
                 crop_path = f"{self.crop_folder}/{stem}_{person}.jpg"
                 yield "train", _cropped(
-                    image, sources[person], masks[person], box, bench.data_root, crop_path)
+                    image, sources[person], masks[person], box, context.data_root, crop_path)
 
     def _views(self) -> list[View]:
         return [View(*numbers) for numbers in itertools.product(
@@ -126,7 +126,8 @@ class MuCo(Converter):
 
 
 def _final_boxes(
-    visible_boxes: Sequence[Optional[np.ndarray]], image: np.ndarray, key: str, bench: Workbench
+    visible_boxes: Sequence[Optional[np.ndarray]], image: np.ndarray, key: str,
+    context: ConversionContext,
 ) -> list[Optional[np.ndarray]]:
     """Returns the box of each person: the detection assigned to it; None without one.
 
@@ -134,11 +135,11 @@ def _final_boxes(
     """
     candidates = [i for i, box in enumerate(visible_boxes) if box is not None]
     for _ in range(len(visible_boxes) - len(candidates)):
-        bench.skip("person hidden by others", key)
-    if not bench.can_detect:
-        bench.lack("no person detector; boxes of the visible masks", key)
+        context.skip("person hidden by others", key)
+    if not context.can_detect:
+        context.record_missing("no person detector; boxes of the visible masks", key)
         return list(visible_boxes)
-    detections = bench.detect(key, image)
+    detections = context.detect(key, image)
     detections = detections[detections[:, 4] > _MIN_CONFIDENCE]
     given = np.array([visible_boxes[i] for i in candidates])
     final: list[Optional[np.ndarray]] = [None] * len(visible_boxes)
@@ -147,7 +148,7 @@ def _final_boxes(
         if boxes.area(box) < _MAX_AREA_RATIO * boxes.area(given[p]):
             final[candidates[p]] = box
     for _ in range(len(candidates) - sum(box is not None for box in final)):
-        bench.skip("no detection of a visible person", key)
+        context.skip("no detection of a visible person", key)
     return final
 
 

@@ -1,7 +1,7 @@
 """MuPoTS-3D: groups of two and three people, a benchmark; 17 joints.
 
-Images stay full, since its protocol starts from them. `docs/prepare/mupots.md` tells what to
-download.
+Images are not cropped, since its protocol starts from full images. `docs/prepare/mupots.md` says
+what to download.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from data_preparation.common.converter import Converter, Download, option
+from data_preparation.common.context import ConversionContext
+from data_preparation.common.converter import Converter, Download, SplitExamples
 from data_preparation.common.matching import assign_boxes, joint_box
-from data_preparation.common.workbench import Workbench
-from metrabs.data.examples import Example, Pose3DExample
+from metrabs.data.examples import Pose3DExample
 from metrabs.datasets import mupots
 from metrabs.geometry.camera import Camera
+from metrabs.settings import setting
 
 _PELVIS_LAST = [*range(14), 15, 16, 14]
 _MIN_CONFIDENCE = 0.1
@@ -30,9 +31,9 @@ _ADVICE = ("download MultiPersonTestSet.zip from "
 
 @dataclasses.dataclass(frozen=True)
 class MuPoTS(Converter):
-    """Converts MuPoTS-3D; see the fields for its settings.
+    """Converts MuPoTS-3D; its fields are its settings.
 
-    The test phase has an example without joints for each detection; the validation phase has the
+    The test split has an example without joints for each detection; the validation split has the
     annotated people, with the boxes of the detections assigned to them.
     """
 
@@ -41,13 +42,13 @@ class MuPoTS(Converter):
     FOLDER = mupots.FOLDER
     DETECTION_FILES = ("yolov4_detections.pkl", "yolov3_detections.pkl")
 
-    names: tuple[str, ...] = option(mupots.SEQUENCES, "which sequences to convert", True)
-    include_invalid: bool = option(
-        False, "also validate on people who are marked invalid, as the release did")
+    names: tuple[str, ...] = setting(mupots.SEQUENCES, "sequences to convert", selects=True)
+    include_invalid: bool = setting(
+        False, "also validate on people marked invalid, like the original implementation")
 
     @property
     def needs_detections(self) -> bool:
-        """Both phases have boxes of a person detector."""
+        """Both splits have boxes of a person detector."""
         return True
 
     def downloads(self) -> Sequence[Download]:
@@ -60,13 +61,13 @@ class MuPoTS(Converter):
         del data_root
         return list(self.names)
 
-    def examples(self, sequence: str, bench: Workbench) -> Iterator[tuple[str, Example]]:
+    def examples(self, sequence: str, context: ConversionContext) -> SplitExamples:
         """Yields detections and annotated people of a sequence."""
-        annotated = mupots.read_people(bench.folder / sequence / "annot.mat")
+        annotated = mupots.read_people(context.folder / sequence / "annot.mat")
         camera = mupots.camera_of(annotated)
         for frame, people in itertools.groupby(annotated, key=lambda person: person.frame):
             key = f"{sequence}/img_{frame:06d}.jpg"
-            detections = bench.detect(key)
+            detections = context.detect(key)
             detections = detections[detections[:, 4] > _MIN_CONFIDENCE]
             common: dict[str, Any] = dict(
                 image_path=mupots.image_path(sequence, frame), camera=camera,
@@ -75,7 +76,7 @@ class MuPoTS(Converter):
             chosen = [person for person in people if person.is_valid or self.include_invalid]
             pairs = assign_boxes(_boxes(chosen, camera), detections)
             for _ in range(len(chosen) - len(pairs)):
-                bench.skip("no detection of an annotated person", key)
+                context.skip("no detection of an annotated person", key)
             for p, d in pairs:
                 yield "valid", Pose3DExample(
                     world_coords=chosen[p].joints_mm[_PELVIS_LAST],
@@ -86,7 +87,7 @@ class MuPoTS(Converter):
 def _detected(
     detections: np.ndarray, common: dict[str, Any]
 ) -> Iterator[tuple[str, Pose3DExample]]:
-    # Deviation: the release stores ones for the joints, which nobody knows.
+    # Deviation: the original implementation stores ones for these unknown joints.
     unknown = np.full((len(_PELVIS_LAST), 3), np.nan, np.float32)
     for detection in detections:
         yield "test", Pose3DExample(world_coords=unknown, bbox=detection[:4], **common)

@@ -1,4 +1,4 @@
-"""The datasets that can be prepared: name -> where its converter is."""
+"""The registry of converters: name of the dataset -> its converter."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import functools
 from collections.abc import Callable
 
 from data_preparation.common.converter import Converter
-from metrabs.importing import imported_from_table
+from metrabs.importing import import_registered
 
-# Add a line here for a new dataset; its module is imported only when it is asked for.
+# Add a line here for a new dataset. Modules are imported on demand.
 _CONVERTERS = {
     "coco": "data_preparation.coco:Coco",
     "h36m": "data_preparation.h36m:Human36M",
@@ -30,6 +30,6 @@ def load_converter(name: str) -> type[Converter]:
     """Imports the converter of a dataset.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: the name is unknown.
     """
-    return imported_from_table("dataset", name, _CONVERTERS)
+    return import_registered("dataset", name, _CONVERTERS)

@@ -1,7 +1,7 @@
-"""MPI-INF-3DHP: actors before a green screen at chest height, and the six test sequences.
+"""MPI-INF-3DHP: actors in front of a green screen, seen at chest height; six test sequences.
 
-17 joints. `docs/prepare/tdhp.md` tells what to download. All cameras and joints of the training
-part are in `data_preparation.tdhp_full`.
+17 joints. `docs/prepare/tdhp.md` says what to download. `data_preparation.tdhp_full` converts all
+cameras and joints of the training set.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import NamedTuple
 import numpy as np
 
 from data_preparation import tdhp_files
-from data_preparation.common.converter import Converter, Download, SplitSequence, option
+from data_preparation.common.context import ConversionContext
+from data_preparation.common.converter import Converter, Download, SplitExamples, SplitSequence
 from data_preparation.common.crop_images import SourceMask
 from data_preparation.common.sampling import AdaptivePoseSampler
-from data_preparation.common.workbench import Workbench
 from data_preparation.tdhp_files import CROP_OPTIONS, MASK_THRESHOLD, person_box
 from metrabs.data.examples import Example, Pose3DExample
 from metrabs.datasets import mpi_inf_3dhp
 from metrabs.datasets.mpi_inf_3dhp_train import View, calibrated_camera, read_poses
 from metrabs.geometry.camera import Camera
+from metrabs.settings import setting
 
 _SOURCE_INDICES = [7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 3, 6, 4]
 _FRAME_STEP = 5
@@ -39,18 +40,23 @@ class TestSequence(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class MpiInf3dhp(Converter):
-    """Converts MPI-INF-3DHP; see the fields for its settings."""
+    """Converts MPI-INF-3DHP; its fields are its settings."""
 
     NAME = "tdhp"
     TITLE = "MPI-INF-3DHP"
     FOLDER = mpi_inf_3dhp.FOLDER
     DETECTION_FILES = ("yolov4_person_detections.pkl", "yolov3_person_detections.pkl")
 
-    train_subjects: tuple[int, ...] = option((1, 2, 3, 4, 5, 6, 7), "numbers from 1", True)
-    valid_subjects: tuple[int, ...] = option((8,), "numbers from 1", True)
-    sequence_numbers: tuple[int, ...] = option((1, 2), "of each subject", True)
-    cameras: tuple[int, ...] = option((0, 1, 2, 4, 5, 6, 7, 8), "numbers from 0", True)
-    test_sequences: tuple[int, ...] = option((1, 2, 3, 4, 5, 6), "numbers from 1", True)
+    train_subjects: tuple[int, ...] = setting(
+        (1, 2, 3, 4, 5, 6, 7), "subjects of the training split, from 1", selects=True)
+    valid_subjects: tuple[int, ...] = setting(
+        (8,), "subjects of the validation split, from 1", selects=True)
+    sequence_numbers: tuple[int, ...] = setting(
+        (1, 2), "sequences of each subject, from 1", selects=True)
+    cameras: tuple[int, ...] = setting(
+        (0, 1, 2, 4, 5, 6, 7, 8), "cameras to convert, from 0", selects=True)
+    test_sequences: tuple[int, ...] = setting(
+        (1, 2, 3, 4, 5, 6), "test sequences, from 1", selects=True)
 
     def downloads(self) -> Sequence[Download]:
         """Returns the files of each training sequence and of the test set."""
@@ -77,55 +83,56 @@ class MpiInf3dhp(Converter):
         tests = [SplitSequence("test", TestSequence(number)) for number in self.test_sequences]
         return [*views, *tests]
 
-    def examples(
-        self, sequence: SplitSequence, bench: Workbench
-    ) -> Iterator[tuple[str, Example]]:
+    def examples(self, sequence: SplitSequence, context: ConversionContext) -> SplitExamples:
         """Yields the people of a view or test sequence."""
-        examples = (self._test_examples(sequence.source, bench) if sequence.split == "test"
-                    else self._cropped_examples(sequence.source, bench))
+        examples = (self._test_examples(sequence.source, context) if sequence.split == "test"
+                    else self._cropped_examples(sequence.source, context))
         return ((sequence.split, example) for example in examples)
 
-    def _cropped_examples(self, view: View, bench: Workbench) -> Iterator[Example]:
-        camera, imsize_wh = calibrated_camera(bench.folder, view)
+    def _cropped_examples(self, view: View, context: ConversionContext) -> Iterator[Example]:
+        camera, imsize_wh = calibrated_camera(context.folder, view)
         poses = [
             camera.camera_to_world(joints_mm[:, _SOURCE_INDICES])
-            for joints_mm in read_poses(bench.folder, view)
+            for joints_mm in read_poses(context.folder, view)
         ]
-        chosen = _chosen_frames(poses[0], camera, imsize_wh, str(view), bench)
-        for index, image, mask in tdhp_files.synchronous_frames(bench.folder, view, chosen):
+        chosen = _chosen_frames(poses[0], camera, imsize_wh, str(view), context)
+        for index, image, mask in tdhp_files.synchronous_frames(context.folder, view, chosen):
             key = f"{view.folder}/imageSequence/img_{view.camera}_{index:06d}.jpg"
             example = Pose3DExample(
                 image_path=key, world_coords=poses[0][index], univ_coords=poses[1][index],
-                bbox=person_box(poses[0][index], camera, bench.detect(key, image)),
+                bbox=person_box(poses[0][index], camera, context.detect(key, image)),
                 camera=camera, image=image,
             )
             person = SourceMask(mask[..., 0], MASK_THRESHOLD, single_component=True)
-            cropped = bench.crop(example, f"{self.crop_folder}/{key}", CROP_OPTIONS, person)
+            cropped = context.crop(example, f"{self.crop_folder}/{key}", CROP_OPTIONS, person)
             if cropped is not None:
                 yield cropped
 
-    def _test_examples(self, sequence: TestSequence, bench: Workbench) -> Iterator[Example]:
-        """Yields full images, since the protocol of the benchmark starts from them."""
+    def _test_examples(
+        self, sequence: TestSequence, context: ConversionContext
+    ) -> Iterator[Example]:
+        """Yields full images, which the protocol of the benchmark starts from."""
         camera = mpi_inf_3dhp.camera_of(sequence.number)
-        for frame in mpi_inf_3dhp.read_test_frames(bench.folder / f"{sequence}/annot_data.mat"):
+        for frame in mpi_inf_3dhp.read_test_frames(context.folder / f"{sequence}/annot_data.mat"):
             key = f"{sequence}/imageSequence/img_{frame.number:06d}.jpg"
             joints_mm = camera.camera_to_world(frame.joints_mm)
             yield Pose3DExample(
                 image_path=f"{self.FOLDER}/{key}", world_coords=joints_mm,
                 univ_coords=camera.camera_to_world(frame.universal_mm),
-                bbox=person_box(joints_mm, camera, bench.detect(key)), camera=camera,
+                bbox=person_box(joints_mm, camera, context.detect(key)), camera=camera,
                 activity_name=frame.activity, scene_name=mpi_inf_3dhp.scene_of(sequence.number),
             )
 
 
 def _chosen_frames(
-    poses_mm: np.ndarray, camera: Camera, imsize_wh: tuple[int, int], view: str, bench: Workbench
+    poses_mm: np.ndarray, camera: Camera, imsize_wh: tuple[int, int], view: str,
+    context: ConversionContext,
 ) -> set[int]:
     """Returns the frames with the whole person in the image that differ enough."""
     sampler, chosen = AdaptivePoseSampler(100), set()
     for index in range(0, len(poses_mm), _FRAME_STEP):
         if not camera.is_visible(poses_mm[index], imsize_wh).all():
-            bench.skip("person not wholly in the image", f"{view}, frame {index}")
+            context.skip("person not entirely in the image", f"{view}, frame {index}")
         elif sampler.keeps(poses_mm[index]):
             chosen.add(index)
     return chosen

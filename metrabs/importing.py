@@ -1,4 +1,4 @@
-"""Importing what a text such as 'package.module:function' names, only when it is asked for."""
+"""Importing on demand what a string such as 'package.module:function' names."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from typing import Any
 from metrabs.errors import UserError, unknown_name_error
 
 
-def imported(place: str) -> Any:
-    """Returns the function that 'package.module:function', given by a user, stands for.
+def import_from_string(path: str) -> Any:
+    """Imports the object that a user has given as 'package.module:name'.
 
     Raises:
-        UserError: there is none.
+        UserError: it cannot be imported.
     """
     try:
-        return _attribute(place)
+        return _attribute(path)
     except (ImportError, AttributeError) as error:
         raise UserError(
-            f"'{place}' cannot be imported ({error}); expected package.module:function."
+            f"'{path}' cannot be imported ({error}); expected package.module:name."
         ) from error
 
 
-def imported_from_table(kind: str, name: str, places: Mapping[str, str]) -> Any:
-    """Returns what a table of the project has under a name.
+def import_registered(kind: str, name: str, registry: Mapping[str, str]) -> Any:
+    """Imports the object that a registry of the project has under a name.
 
     Args:
-        kind: what the names stand for, such as 'dataset'.
-        name: the one asked for.
-        places: name -> 'package.module:Class'.
+        kind: What the names stand for, such as 'dataset'.
+        name: The name to look up.
+        registry: name -> 'package.module:Class'.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: the registry does not have the name.
     """
-    if name not in places:
-        raise unknown_name_error(kind, name, places)
-    return _attribute(places[name])
+    if name not in registry:
+        raise unknown_name_error(kind, name, registry)
+    return _attribute(registry[name])
 
 
-def _attribute(place: str) -> Any:
-    module, _, name = place.partition(":")
+def _attribute(path: str) -> Any:
+    module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)

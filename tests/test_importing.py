@@ -5,21 +5,21 @@ import collections
 import pytest
 
 from metrabs.errors import UserError
-from metrabs.importing import imported, imported_from_table
+from metrabs.importing import import_from_string, import_registered
 
-PLACES = {"counter": "collections:Counter", "deque": "collections:deque"}
-
-
-def test_a_name_of_the_table_is_imported():
-    assert imported_from_table("container", "counter", PLACES) is collections.Counter
+REGISTRY = {"counter": "collections:Counter", "deque": "collections:deque"}
 
 
-def test_an_unknown_name_is_told_with_the_known_ones():
+def test_imports_a_registered_name():
+    assert import_registered("container", "counter", REGISTRY) is collections.Counter
+
+
+def test_error_for_an_unknown_name_lists_the_known_ones():
     with pytest.raises(UserError, match="Unknown container 'x'. Known: counter, deque."):
-        imported_from_table("container", "x", PLACES)
+        import_registered("container", "x", REGISTRY)
 
 
-@pytest.mark.parametrize("place", ["collections:Nothing", "no_such_package:f", "collections"])
-def test_what_cannot_be_imported_is_named(place):
-    with pytest.raises(UserError, match=f"'{place}' cannot be imported"):
-        imported(place)
+@pytest.mark.parametrize("path", ["collections:Nothing", "no_such_package:f", "collections"])
+def test_error_names_what_cannot_be_imported(path):
+    with pytest.raises(UserError, match=f"'{path}' cannot be imported"):
+        import_from_string(path)

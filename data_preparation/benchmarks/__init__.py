@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metrabs.evaluation.benchmarks.base import Benchmark
-from metrabs.importing import imported_from_table
+from metrabs.importing import import_registered
 
 # Add a line here for a new benchmark.
 BENCHMARKS = {
@@ -20,4 +20,4 @@ def load_benchmark(name: str) -> type[Benchmark]:
     Raises:
         UserError: there is none of that name.
     """
-    return imported_from_table("benchmark", name, BENCHMARKS)
+    return import_registered("benchmark", name, BENCHMARKS)

@@ -1,4 +1,4 @@
-"""Making the cache files of a dataset from its finished sequences."""
+"""Assembling the cache files of a dataset from its finished sequences."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import numpy as np
 from tqdm import tqdm
 
 from data_preparation.common.converter import Converter
+from data_preparation.common.issues import DEGRADED, IssueCounter
 from data_preparation.common.parts import Part
 from data_preparation.common.segmentation import MaskFiles
-from data_preparation.common.tally import Tally
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from metrabs.data.examples import PHASES, Example, Pose3DExample, PoseDataset
 from metrabs.data.storage.cache import CacheWriter, open_cache
 from metrabs.data.storage.columns import Rows
@@ -31,7 +31,7 @@ _MAX_ROWS = 4096
 
 
 class _Place(NamedTuple):
-    """Where an example is; places sort as examples are to be sorted."""
+    """Where an example is; places sort in the order of the cache file."""
 
     image_path: str
     part: int
@@ -39,28 +39,29 @@ class _Place(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """Examples that follow each other in a part and in the sorted order."""
+    """Examples that are consecutive both in a part and in the sorted order."""
 
-    phase: str
+    split: str
     table: ExampleTable
     start: int
     stop: int
 
 
 def write_caches(
-    converter: Converter, setup: Setup, parts: Sequence[Part], cache_dir: PathLike, tally: Tally
+    converter: Converter, setup: Setup, parts: Sequence[Part], cache_dir: PathLike,
+    issues: IssueCounter,
 ) -> tuple[dict[str, pathlib.Path], dict[str, int]]:
-    """Writes the cache files of a dataset, each phase sorted by image path.
+    """Writes the cache files of a dataset, each split sorted by image path.
 
     Args:
-        converter: of the dataset.
-        setup: common settings.
-        parts: the finished sequences.
-        cache_dir: folder of the cache files.
-        tally: takes the count of missing masks.
+        converter: Converter of the dataset.
+        setup: Settings that all datasets share.
+        parts: The finished sequences.
+        cache_dir: Folder of the cache files.
+        issues: Counter to which missing masks are added.
 
     Returns:
-        The cache files by name, and the number of examples by phase.
+        The cache files by name, and the number of examples by split.
 
     Raises:
         UserError: a mask is missing in strict mode.
@@ -75,83 +76,83 @@ def write_caches(
             for name, joint_info in converter.caches().items()
         ]
         for run in _runs(parts, places):
-            if masks is not None and run.phase == "train":
-                _join_masks(run, masks, setup.strict, tally, outputs)
+            if masks is not None and run.split == "train":
+                _add_masks(run, masks, setup.strict, issues, outputs)
             else:
                 rows = run.table.rows(run.start, run.stop)
                 for output in outputs:
-                    output.append_rows(run.phase, rows, run.table.is_3d)
-    return paths, {phase: len(places[phase]) for phase in PHASES if places[phase]}
+                    output.append_rows(run.split, rows, run.table.is_3d)
+    return paths, {split: len(places[split]) for split in PHASES if places[split]}
 
 
 class _Output:
-    """A cache file in the making, with the joints that it takes."""
+    """A cache file that is being written, with its joints."""
 
     def __init__(self, writer: CacheWriter, source: JointInfo, target: JointInfo) -> None:
         self._writer = writer
         self._num_joints = target.num_joints
         self._converter = None if source == target else JointConverter(source, target)
 
-    def append_rows(self, phase: str, rows: Rows, is_3d: bool) -> None:
+    def append_rows(self, split: str, rows: Rows, is_3d: bool) -> None:
         """Adds a block of examples."""
         if self._converter is not None:
             destinations = np.full(self._converter.num_source, -1, np.int64)
             found = np.flatnonzero(self._converter.source_indices >= 0)
             destinations[self._converter.source_indices[found]] = found
             rows = rows.with_joints(destinations, self._num_joints)
-        self._writer.append_rows(phase, rows, is_3d)
+        self._writer.append_rows(split, rows, is_3d)
 
-    def append(self, phase: str, example: Example) -> None:
+    def append(self, split: str, example: Example) -> None:
         """Adds an example."""
         convert = self._converter
         if convert is None:
-            self._writer.append(phase, example)
+            self._writer.append(split, example)
         elif isinstance(example, Pose3DExample):
             universal = example.univ_coords
-            self._writer.append(phase, dataclasses.replace(
+            self._writer.append(split, dataclasses.replace(
                 example, world_coords=convert.dense(example.world_coords),
                 univ_coords=None if universal is None else convert.dense(universal)))
         else:
             coords = convert.dense(example.coords)
-            self._writer.append(phase, dataclasses.replace(example, coords=coords))
+            self._writer.append(split, dataclasses.replace(example, coords=coords))
 
 
 def _sorted_places(parts: Sequence[Part]) -> dict[str, list[_Place]]:
-    places: dict[str, list[_Place]] = {phase: [] for phase in PHASES}
+    places: dict[str, list[_Place]] = {split: [] for split in PHASES}
     for i, part in enumerate(parts):
         dataset = open_cache(part.path)
-        for phase in PHASES:
-            table = cast(ExampleTable, dataset.phase(phase))
-            places[phase] += [_Place(table.image_path(k), i, k) for k in range(len(table))]
-    for of_phase in places.values():
-        of_phase.sort()
+        for split in PHASES:
+            table = cast(ExampleTable, dataset.phase(split))
+            places[split] += [_Place(table.image_path(k), i, k) for k in range(len(table))]
+    for of_split in places.values():
+        of_split.sort()
     return places
 
 
 def _runs(parts: Sequence[Part], places: Mapping[str, list[_Place]]) -> Iterator[_Run]:
-    """Yields the examples in sorted order, many at once where they are stored so."""
+    """Yields the examples in sorted order, in runs as long as possible."""
 
-    @functools.lru_cache(maxsize=_MAX_OPEN_PARTS)  # a system admits only so many open files
+    @functools.lru_cache(maxsize=_MAX_OPEN_PARTS)  # systems limit the number of open files
     def _opened(part: int) -> PoseDataset:
         return open_cache(parts[part].path)
 
-    total = sum(len(of_phase) for of_phase in places.values())
+    total = sum(len(of_split) for of_split in places.values())
     with tqdm(total=total, unit="example", desc="Writing the cache", disable=not total) as bar:
-        for phase, of_phase in places.items():
+        for split, of_split in places.items():
             start = 0
-            for i in range(1, len(of_phase) + 1):
-                first, last = of_phase[start], of_phase[i - 1]
-                follows = i < len(of_phase) and i - start < _MAX_ROWS and (
-                    of_phase[i].part, of_phase[i].row) == (last.part, last.row + 1)
+            for i in range(1, len(of_split) + 1):
+                first, last = of_split[start], of_split[i - 1]
+                follows = i < len(of_split) and i - start < _MAX_ROWS and (
+                    of_split[i].part, of_split[i].row) == (last.part, last.row + 1)
                 if not follows:
-                    table = cast(ExampleTable, _opened(first.part).phase(phase))
-                    yield _Run(phase, table, first.row, last.row + 1)
+                    table = cast(ExampleTable, _opened(first.part).phase(split))
+                    yield _Run(split, table, first.row, last.row + 1)
                     bar.update(i - start)
                     start = i
 
 
 def _mask_files(converter: Converter, setup: Setup) -> Optional[MaskFiles]:
-    """Returns precomputed masks of crops if there are any, None otherwise."""
+    """Returns the precomputed masks of crops, or None if there are none."""
     if not converter.TAKES_CROP_MASKS:
         return None
     usual = pathlib.Path(setup.data_root) / converter.crop_folder / "masks"
@@ -160,18 +161,18 @@ def _mask_files(converter: Converter, setup: Setup) -> Optional[MaskFiles]:
     return MaskFiles(usual) if usual.exists() else None
 
 
-def _join_masks(
-    run: _Run, masks: MaskFiles, is_strict: bool, tally: Tally, outputs: Sequence[_Output]
+def _add_masks(
+    run: _Run, masks: MaskFiles, is_strict: bool, issues: IssueCounter, outputs: Sequence[_Output]
 ) -> None:
-    """Writes examples with the masks of their crops, unless they have one already."""
+    """Writes examples with the masks of their crops, unless they have masks already."""
     for example in run.table[run.start:run.stop]:
         mask = example.mask or masks.find(example.image_path)
         if mask is None and is_strict:
             raise UserError(
-                f"Crop '{example.image_path}' has no mask. Run the segmenter on it, or leave out "
+                f"Crop '{example.image_path}' has no mask. Run the segmenter on it, or drop "
                 "--strict."
             )
         if mask is None:
-            tally.add("noted", "no mask result", example.image_path)
+            issues.add(DEGRADED, "no mask result", example.image_path)
         for output in outputs:
-            output.append(run.phase, dataclasses.replace(example, mask=mask))
+            output.append(run.split, dataclasses.replace(example, mask=mask))

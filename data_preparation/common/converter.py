@@ -1,4 +1,4 @@
-"""What a dataset's converter has to tell; everything else is common to all datasets.
+"""The interface of dataset converters.
 
 A converter is a frozen dataclass. Its fields are its settings (subjects, frame step ...), which
 become flags of the command line and part of the fingerprint of finished work. It lists sequences,
@@ -11,22 +11,24 @@ import abc
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+from data_preparation.common.context import ConversionContext
 from metrabs.data.examples import Example
 from metrabs.errors import UserError
+from metrabs.settings import fields_with_types
 from metrabs.skeletons import JointInfo, tables
 
-if TYPE_CHECKING:
-    from data_preparation.common.workbench import Workbench
+# Pairs of a split ('train', 'valid', 'test') and a finished example.
+SplitExamples = Iterator[tuple[str, Example]]
 
 
 class Download(NamedTuple):
-    """Something of a dataset that must be on the disk.
+    """A part of a dataset that must be on disk.
 
     Attributes:
-        pattern: path or glob pattern relative to the data root, such as 'h36m/S1/Videos/*.mp4'.
-        advice: what to do if nothing matches, such as 'download Videos_S1.tgz'.
+        pattern: Path or glob pattern relative to the data root, such as 'h36m/S1/Videos/*.mp4'.
+        advice: What to do if nothing matches, such as 'download Videos_S1.tgz'.
     """
 
     pattern: str
@@ -49,29 +51,17 @@ class SplitSequence(NamedTuple):
         return str(self.source)
 
 
-def option(default: Any, help: str, selects: bool = False) -> Any:
-    """Declares a setting of a converter.
-
-    Args:
-        default: a number, a text, a bool, or a tuple of numbers or texts; it gives the type.
-        help: one sentence for the command line.
-        selects: whether it only chooses which sequences are converted, not what comes out of a
-            sequence; then finished sequences stay valid when it changes.
-    """
-    return dataclasses.field(default=default, metadata={"help": help, "selects": selects})
-
-
 @dataclasses.dataclass(frozen=True)
 class Converter(abc.ABC):
-    """Converts one dataset; subclasses are frozen dataclasses, too.
+    """Converts one dataset; subclasses are frozen dataclasses with fields made by `setting`.
 
     Attributes:
-        NAME: of the dataset, its cache file and its section in batches.
-        TITLE: full name, for people.
-        FOLDER: the raw data, relative to the data root.
-        VERSION: raise it when the same settings give something else than before.
-        DETECTION_FILES: where results of a person detector are usually kept, in FOLDER.
-        TAKES_CROP_MASKS: whether masks come from a person segmenter that is run on the crops.
+        NAME: Name of the dataset, of its cache file and of its section in batches.
+        TITLE: Full name, for people.
+        FOLDER: Folder of the raw data, relative to the data root.
+        VERSION: Number to increase when the same settings give other examples than before.
+        DETECTION_FILES: Usual places of person detections, relative to FOLDER.
+        TAKES_CROP_MASKS: Whether masks come from a person segmenter that is run on the crops.
     """
 
     NAME: ClassVar[str]
@@ -83,29 +73,30 @@ class Converter(abc.ABC):
 
     @abc.abstractmethod
     def downloads(self) -> Sequence[Download]:
-        """Returns what must be on the disk for these settings."""
+        """Returns what must be on disk for these settings."""
 
     @abc.abstractmethod
     def sequences(self, data_root: pathlib.Path) -> Sequence[Any]:
         """Lists the units of work, sorted.
 
-        Each is picklable and of plain values, best a NamedTuple; its `str()` is a unique relative
-        path without ending that names it in reports and in the folder of finished parts.
+        Each one is picklable and consists of plain values, preferably as a NamedTuple. Its `str()`
+        is a unique relative path without extension, which names it in reports and in the folder
+        of finished parts.
         """
 
     @abc.abstractmethod
-    def examples(self, sequence: Any, bench: Workbench) -> Iterator[tuple[str, Example]]:
-        """Yields pairs of a phase ('train', 'valid', 'test') and a finished example.
+    def examples(self, sequence: Any, context: ConversionContext) -> SplitExamples:
+        """Yields pairs of a split ('train', 'valid', 'test') and a finished example.
 
         Args:
-            sequence: one of `sequences`.
-            bench: finds files, makes crops and keeps count of what is left out.
+            sequence: One of `sequences`.
+            context: Finds files and people, makes crops and counts what is left out.
         """
 
     def preparations(self, data_root: pathlib.Path) -> Sequence[Any]:
         """Lists units of work that must be finished before those of `sequences` begin.
 
-        They go through `examples`, too, but yield none: they make files. Default: none.
+        They also go through `examples`, where they write files and yield nothing. Default: none.
         """
         del data_root
         return ()
@@ -120,7 +111,7 @@ class Converter(abc.ABC):
 
     @property
     def needs_detections(self) -> bool:
-        """Whether nothing can be made without a person detector, with these settings."""
+        """Whether a person detector is indispensable with these settings."""
         return False
 
     @property
@@ -129,19 +120,18 @@ class Converter(abc.ABC):
         return f"{self.FOLDER}_downscaled"
 
     def fingerprint(self, sequence: Any) -> dict[str, Any]:
-        """Returns plain values that tell whether a finished sequence can be kept."""
+        """Returns the values that decide whether a finished sequence can be kept."""
         settings = {
             field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self) if not field.metadata["selects"]
+            for field, _ in fields_with_types(type(self)) if not field.metadata["selects"]
         }
         return {
-            "name": self.NAME, "version": self.VERSION, "settings": settings,
-            "sequence": list(sequence) if isinstance(sequence, tuple) else sequence,
+            "name": self.NAME, "version": self.VERSION, "settings": settings, "sequence": sequence,
         }
 
 
 def missing_downloads(converter: Converter, data_root: pathlib.Path) -> list[Download]:
-    """Returns those downloads of a dataset of which nothing is on the disk."""
+    """Returns the downloads of a dataset of which nothing is on disk."""
     return [
         download for download in converter.downloads()
         if next(data_root.glob(download.pattern), None) is None
@@ -149,7 +139,7 @@ def missing_downloads(converter: Converter, data_root: pathlib.Path) -> list[Dow
 
 
 def check_downloads(converter: Converter, data_root: pathlib.Path) -> None:
-    """Checks that everything that the settings ask for is on the disk.
+    """Checks that everything that the settings ask for is on disk.
 
     Raises:
         UserError: something is missing; the message names it and says what to do.
@@ -157,8 +147,9 @@ def check_downloads(converter: Converter, data_root: pathlib.Path) -> None:
     missing = missing_downloads(converter, data_root)
     if missing:
         first = missing[0]
-        others = f" ({len(missing) - 1} more are missing, too)" if len(missing) > 1 else ""
+        others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise UserError(
-            f"{converter.TITLE} lacks '{data_root / first.pattern}': {first.advice}{others}. "
-            f"The layout is described in docs/prepare/{converter.NAME}.md."
+            f"{converter.TITLE} is incomplete; missing: '{data_root / first.pattern}'{others}. "
+            f"What to do: {first.advice}. The layout is described in "
+            f"docs/prepare/{converter.NAME}.md."
         )

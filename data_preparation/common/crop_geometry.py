@@ -46,7 +46,7 @@ class CropOptions:
     skip_broken_images: bool = False
 
 
-USUAL_CROP = CropOptions()
+DEFAULT_CROP = CropOptions()
 
 
 class CropPlan(NamedTuple):
@@ -68,7 +68,7 @@ class CropPlan(NamedTuple):
 
 
 def plan_crop(
-    example: Example, imshape: tuple[int, ...], options: CropOptions = USUAL_CROP
+    example: Example, imshape: tuple[int, ...], options: CropOptions = DEFAULT_CROP
 ) -> CropPlan:
     """Determines the crop of a person.
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 import cv2
 import numpy as np
 
-from data_preparation.common.crop_geometry import USUAL_CROP, CropOptions, CropPlan
+from data_preparation.common.crop_geometry import DEFAULT_CROP, CropOptions, CropPlan
 from metrabs.data.augmentation.color_correction import white_balance
 from metrabs.data.storage.masks import encode_mask
 from metrabs.errors import UserError
@@ -48,7 +48,7 @@ class SourceMask(NamedTuple):
 
 
 def render_crop(
-    image: np.ndarray, plan: CropPlan, options: CropOptions = USUAL_CROP
+    image: np.ndarray, plan: CropPlan, options: CropOptions = DEFAULT_CROP
 ) -> np.ndarray:
     """Renders a crop.
 

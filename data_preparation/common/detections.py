@@ -1,12 +1,12 @@
-"""Boxes of people in full images, behind one interface, whoever finds them.
+"""Person detections in full images: precomputed, or made by a detector.
 
 Precomputed results are pickles: a file with a dict from image path (relative to the dataset's
 folder) to boxes, or a folder with one file per video, a list with the boxes of each frame. Boxes
-are [n, 5]: left, top, width, height in pixels, confidence. A detector is given by text:
+are `[n, 5]`: left, top, width, height in pixels, confidence. A detector is given as a string:
 
 * 'efficientdet': the built-in one;
 * the folder of a SavedModel with `predict_multi_image` as in `metrabs.estimator.detectors`;
-* 'package.module:function': a function from a uint8 [h, w, 3] RGB image to boxes [n, 5].
+* 'package.module:function': a function from a uint8 `[h, w, 3]` RGB image to boxes `[n, 5]`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import functools
 import multiprocessing
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Optional, Protocol, Union
 
 import numpy as np
 
 from metrabs.datasets.readers import read_pickle
 from metrabs.errors import UserError
-from metrabs.importing import imported
+from metrabs.importing import import_from_string
 
 Image = Union[np.ndarray, Callable[[], np.ndarray]]
 Detector = Callable[[np.ndarray], np.ndarray]
@@ -32,15 +32,15 @@ Detector = Callable[[np.ndarray], np.ndarray]
 _THRESHOLD, _NMS_IOU = 0.2, 0.7
 
 
-class PeopleFinder(Protocol):
-    """Anything that knows the people in images."""
+class DetectionSource(Protocol):
+    """Provides the boxes of people in images."""
 
     def find(self, key: str, image: Image) -> Optional[np.ndarray]:
-        """Returns float32 [n, 5] boxes, or None if there is no result for this image.
+        """Returns float32 `[n, 5]` boxes, or None if there is no result for this image.
 
         Args:
-            key: path of the image, or path of the video, a colon and the number of the frame.
-            image: uint8 [h, w, 3] RGB, or a function that gives it.
+            key: Path of the image, or path of the video, a colon and the number of the frame.
+            image: uint8 `[h, w, 3]` RGB, or a function that returns it.
         """
 
 
@@ -48,7 +48,7 @@ class DetectionFiles:
     """Precomputed detections: a file for all images, or a folder with a file per video.
 
     Args:
-        path: the file or folder.
+        path: The file or folder.
     """
 
     def __init__(self, path: str) -> None:
@@ -64,7 +64,7 @@ class DetectionFiles:
             self._of_images = content
 
     def find(self, key: str, image: Image) -> Optional[np.ndarray]:
-        """Looks up the boxes of an image or frame; see `PeopleFinder`."""
+        """Looks up the boxes of an image or frame; see `DetectionSource`."""
         found = self._of_images.get(key)
         if found is None and self._path.is_dir():
             found = self._of_frame(*key.rpartition(":")[::2])
@@ -79,22 +79,22 @@ class DetectionFiles:
 
 
 class RunningDetector:
-    """Detections made on the spot.
+    """Detections made by a detector on demand.
 
     Args:
-        detector: function from an image to boxes [n, 5].
+        detector: Function from an image to boxes `[n, 5]`.
     """
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
 
     def find(self, key: str, image: Image) -> Optional[np.ndarray]:
-        """Detects people; see `PeopleFinder`."""
+        """Detects people; see `DetectionSource`."""
         return as_boxes(self._detector(image() if callable(image) else image), key)
 
 
-class NoFinder:
-    """Stands where neither results nor a detector are given."""
+class NullDetections:
+    """Used where neither results nor a detector are given."""
 
     def find(self, key: str, image: Image) -> Optional[np.ndarray]:
         """Returns None."""
@@ -102,40 +102,43 @@ class NoFinder:
         return None
 
 
-class FirstFinder:
-    """Asks one finder after the other."""
+class FallbackDetections:
+    """Detections from the first of several sources that has a result.
 
-    def __init__(self, finders: list[PeopleFinder]) -> None:
-        """Takes the finders in order."""
-        self._finders = finders
+    Args:
+        sources: The sources, in the order in which they are asked.
+    """
+
+    def __init__(self, sources: Sequence[DetectionSource]) -> None:
+        self._sources = sources
 
     def find(self, key: str, image: Image) -> Optional[np.ndarray]:
-        """Returns the first result; see `PeopleFinder`."""
-        results = (finder.find(key, image) for finder in self._finders)
+        """Returns the first result; see `DetectionSource`."""
+        results = (source.find(key, image) for source in self._sources)
         return next((result for result in results if result is not None), None)
 
 
 @functools.lru_cache(maxsize=2)
-def loaded_finder(given: str, usual: tuple[str, ...], detector: str) -> PeopleFinder:
-    """Loads what is needed to find people, once per process.
+def load_detection_source(given: str, usual: tuple[str, ...], detector: str) -> DetectionSource:
+    """Loads detection files and the detector, once per process.
 
     Args:
-        given: file or folder of precomputed results; '' for none.
-        usual: where such results are taken from, without being asked, if they are there.
-        detector: for images without precomputed results; '' for none.
+        given: File or folder of precomputed results; '' for none.
+        usual: Default places of such results, of which the first that exists is used.
+        detector: Detector for images without precomputed results; '' for none.
 
     Raises:
         UserError: something given cannot be loaded.
     """
     path = given or next((path for path in usual if os.path.exists(path)), "")
-    finders: list[PeopleFinder] = [DetectionFiles(path)] if path else []
+    sources: list[DetectionSource] = [DetectionFiles(path)] if path else []
     if detector:
-        finders.append(RunningDetector(_load_detector(detector)))
-    return FirstFinder(finders) if finders else NoFinder()
+        sources.append(RunningDetector(_load_detector(detector)))
+    return FallbackDetections(sources) if sources else NullDetections()
 
 
 def as_boxes(value: Any, where: str) -> np.ndarray:
-    """Returns detections as float32 [n, 5], empty ones of any form included.
+    """Returns detections as float32 `[n, 5]`; empty ones may have any shape.
 
     Raises:
         UserError: they have another shape.
@@ -143,7 +146,9 @@ def as_boxes(value: Any, where: str) -> np.ndarray:
     try:
         found = np.asarray(value, np.float32)
     except (TypeError, ValueError) as error:
-        raise UserError(f"Detections of '{where}' are no table of numbers ({error}).") from error
+        raise UserError(
+            f"Detections of '{where}' are not a table of numbers ({error})."
+        ) from error
     if found.size == 0:
         return np.zeros((0, 5), np.float32)
     if found.ndim != 2 or found.shape[1] < 5:
@@ -155,14 +160,14 @@ def as_boxes(value: Any, where: str) -> np.ndarray:
 
 
 def import_tensorflow() -> Any:
-    """Imports TensorFlow, which only networks need; in a worker process it is made modest.
+    """Imports TensorFlow, which only networks need; in worker processes its resources are limited.
 
-    There it uses one thread and no more of the GPU than it needs, since others work beside it.
+    There it uses one thread and no more GPU memory than it needs, since others work in parallel.
     """
     import tensorflow as tf
 
     if multiprocessing.parent_process() is not None:
-        with contextlib.suppress(RuntimeError):  # it has begun to compute and cannot be changed
+        with contextlib.suppress(RuntimeError):  # it is in use and cannot be changed any more
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(1)
             for gpu in tf.config.list_physical_devices("GPU"):
@@ -183,7 +188,7 @@ def _read_video_detections(path: str) -> Any:
 
 def _load_detector(name: str) -> Detector:
     if ":" in name and not os.path.exists(name):
-        return imported(name)
+        return import_from_string(name)
     tf = import_tensorflow()
     if name == "efficientdet":
         from metrabs.estimator.detectors.efficientdet import build_person_detector

@@ -18,7 +18,7 @@ def joint_box(joints_px: np.ndarray, factor: float) -> np.ndarray:
     return boxes.expand(boxes.bounding_box(joints_px), factor)
 
 
-def hull_with_best_detection(
+def union_with_best_detection(
     box: np.ndarray, detections: Optional[np.ndarray], min_iou: float = 0.5
 ) -> np.ndarray:
     """Returns a box enlarged by the most confident detection, if it is of the same person.

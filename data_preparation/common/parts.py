@@ -1,7 +1,7 @@
-"""Finished sequences on the disk: the unit of resumption.
+"""Finished sequences on disk, the unit of resumption.
 
-A part is a small cache file with the examples of one sequence, and a record beside it that is
-written last: the fingerprint of everything the examples depend on, and the count of what was left
+A part is a small cache file with the examples of one sequence. Next to it is a record, which is
+written last: the fingerprint of everything the examples depend on, and the counts of what was left
 out. A sequence whose record has the present fingerprint is not converted again.
 """
 
@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from typing import Any, Optional
 
 from data_preparation.common.converter import Converter
-from data_preparation.common.tally import Tally
-from data_preparation.common.workbench import Setup
+from data_preparation.common.issues import DEGRADED, IssueCounter
+from data_preparation.common.setup import Setup
 from metrabs.data.examples import Example
 from metrabs.data.storage.cache import CacheWriter
 from metrabs.resumable import fingerprint, read_marker, write_marker
 
-# Raise it when the common machinery gives other examples than before.
-_MACHINERY_VERSION = 1
+# Increase it when the shared code gives other examples or records than before.
+_SHARED_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,56 +28,56 @@ class Part:
     """A finished sequence.
 
     Attributes:
-        path: its cache file.
-        num_examples: how many it holds.
-        tally: what was left out.
+        path: Its cache file.
+        num_examples: Number of examples in it.
+        issues: Counts of what was left out or degraded.
     """
 
     path: pathlib.Path
     num_examples: int
-    tally: Tally
+    issues: IssueCounter
 
 
 def read_part(converter: Converter, setup: Setup, sequence: Any) -> Optional[Part]:
     """Returns the part of a sequence if it was finished with these settings, else None.
 
-    In strict mode a part that had to do without something does not count.
+    In strict mode a part with degraded examples does not count.
     """
     path = _part_path(converter, setup, sequence)
     record = read_marker(_record_path(path), _fingerprint(converter, setup, sequence))
     if record is None or not path.exists():
         return None
-    tally = Tally.from_json(record["tally"])
-    if setup.strict and any(kind == "noted" for kind, _ in tally.entries):
+    issues = IssueCounter.from_json(record["issues"])
+    if setup.strict and any(kind == DEGRADED for kind, _ in issues.entries):
         return None
-    return Part(path, record["num_examples"], tally)
+    return Part(path, record["num_examples"], issues)
 
 
 def write_part(
     converter: Converter, setup: Setup, sequence: Any, examples: Iterable[tuple[str, Example]],
-    tally: Tally,
+    issues: IssueCounter,
 ) -> Part:
     """Writes the examples of a sequence, then the record that makes it finished.
 
     Args:
-        converter: of the dataset.
-        setup: common settings.
-        sequence: which one.
-        examples: pairs of phase and example; they are made while they are written.
-        tally: counts that are complete when the examples are exhausted.
+        converter: Converter of the dataset.
+        setup: Settings that all datasets share.
+        sequence: The sequence.
+        examples: Pairs of split and example; they are made while they are written.
+        issues: Counts that are complete when the examples are exhausted.
     """
     path = _part_path(converter, setup, sequence)
     _record_path(path).unlink(missing_ok=True)
     num_examples = 0
     with CacheWriter(path, converter.NAME, converter.joint_info()) as writer:
-        for phase, example in examples:
-            writer.append(phase, dataclasses.replace(example, dataset=converter.NAME))
+        for split, example in examples:
+            writer.append(split, dataclasses.replace(example, dataset=converter.NAME))
             num_examples += 1
     write_marker(
         _record_path(path), _fingerprint(converter, setup, sequence), num_examples=num_examples,
-        tally=tally.to_json(),
+        issues=issues.to_json(),
     )
-    return Part(path, num_examples, tally)
+    return Part(path, num_examples, issues)
 
 
 def _part_path(converter: Converter, setup: Setup, sequence: Any) -> pathlib.Path:
@@ -90,4 +90,4 @@ def _record_path(part_path: pathlib.Path) -> pathlib.Path:
 
 
 def _fingerprint(converter: Converter, setup: Setup, sequence: Any) -> str:
-    return fingerprint(_MACHINERY_VERSION, converter.fingerprint(sequence), setup.fingerprint())
+    return fingerprint(_SHARED_VERSION, converter.fingerprint(sequence), setup.fingerprint())

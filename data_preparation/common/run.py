@@ -11,10 +11,11 @@ import cv2
 from tqdm import tqdm
 
 from data_preparation.common.assembly import write_caches
+from data_preparation.common.context import ConversionContext
 from data_preparation.common.converter import Converter, check_downloads
+from data_preparation.common.issues import IssueCounter
 from data_preparation.common.parts import Part, read_part, write_part
-from data_preparation.common.tally import Tally
-from data_preparation.common.workbench import Setup, Workbench, check_detections
+from data_preparation.common.setup import Setup
 from metrabs.errors import UserError
 from metrabs.files import PathLike, write_text_atomically
 from metrabs.parallel import results_as_completed
@@ -22,15 +23,15 @@ from metrabs.parallel import results_as_completed
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What came out of preparing a dataset.
+    """The result of preparing a dataset.
 
     Attributes:
-        title: of the dataset.
-        caches: cache files by name.
-        num_examples: by phase.
-        num_sequences: how many were converted or found finished.
-        failures: message by sequence that could not be converted.
-        tally: what was left out, and why.
+        title: Title of the dataset.
+        caches: Cache files by name.
+        num_examples: Number of examples by split.
+        num_sequences: Number of sequences that were converted or found finished.
+        failures: Messages by sequence, for those that could not be converted.
+        issues: Counts of what was left out or degraded, and why.
     """
 
     title: str
@@ -38,24 +39,25 @@ class Report:
     num_examples: dict[str, int]
     num_sequences: int
     failures: dict[str, str]
-    tally: Tally
+    issues: IssueCounter
 
     def text(self) -> str:
-        """Returns the report as lines of text."""
-        counts = ", ".join(f"{count} {phase}" for phase, count in self.num_examples.items())
-        lines = [f"{self.title}: {counts or 'no'} examples of {self.num_sequences} sequences"]
+        """Returns the report as a string of several lines."""
+        counts = ", ".join(f"{count} {split}" for split, count in self.num_examples.items())
+        lines = [f"{self.title}: {counts or 'no'} examples from {self.num_sequences} sequences"]
         lines += [f"  {name}: {path}" for name, path in self.caches.items()]
-        if self.tally.entries:
-            lines += ["Left out (skipped) or done without (noted):", self.tally.table()]
+        if self.issues.entries:
+            lines += ["Left out (skipped), or kept in spite of missing data (degraded):",
+                      self.issues.table()]
         if self.failures:
             lines.append(f"{len(self.failures)} sequences could not be converted:")
             lines += [f"  {name}: {message}" for name, message in self.failures.items()]
-            lines.append("Mend them and call again: what is finished is kept.")
+            lines.append("Fix them and rerun; finished sequences are kept.")
         return "\n".join(lines)
 
 
 class _Outcome(NamedTuple):
-    """Of one sequence: a part, or the reason why there is none."""
+    """The outcome of one sequence: a part, or the reason why there is none."""
 
     sequence: str
     part: Optional[Part]
@@ -68,57 +70,83 @@ def prepare(
 ) -> Report:
     """Converts a dataset; finished sequences of earlier calls are kept.
 
-    The report is also written beside the cache files, as `<name>_report.txt` by the
-    name of the first one.
+    The report is also written next to the cache files, as `<name>_report.txt` with the name of
+    the first one.
 
     Args:
-        converter: of the dataset, with its settings.
-        setup: settings that all datasets share.
-        cache_dir: folder of the cache files.
+        converter: Converter of the dataset, with its settings.
+        setup: Settings that all datasets share.
+        cache_dir: Folder of the cache files.
         num_workers, dask_scheduler: see `metrabs.parallel.results_as_completed`.
 
     Raises:
-        UserError: the download is missing, nothing could be converted, or, in strict mode,
-            anything could not.
+        UserError: the download is missing, or nothing could be converted; in strict mode, if
+            anything could not be converted.
     """
     data_root = pathlib.Path(setup.data_root)
     check_downloads(converter, data_root)
     check_detections(converter, setup)
     sequences = list(converter.sequences(data_root))
     if not sequences:
-        raise UserError(f"{converter.TITLE}: no sequences are left with these settings.")
+        raise UserError(
+            f"{converter.TITLE}: these settings leave no sequences. Choose more of them; see "
+            "--help."
+        )
     preparations = list(converter.preparations(data_root))
     done = _convert_all(converter, setup, preparations, num_workers, dask_scheduler)
-    _check_outcomes(done, is_strict=True)  # what follows builds on all of them
+    _check_outcomes(done, is_strict=True)  # the sequences depend on all of them
     outcomes = _convert_all(converter, setup, sequences, num_workers, dask_scheduler)
     _check_outcomes(outcomes, setup.strict)
     failures = {o.sequence: o.failure for o in outcomes if o.failure}
     parts = [outcome.part for outcome in (*done, *outcomes) if outcome.part is not None]
-    tally = Tally()
+    issues = IssueCounter()
     for part in parts:
-        tally.merge(part.tally)
-    caches, num_examples = write_caches(converter, setup, parts, cache_dir, tally)
+        issues.merge(part.issues)
+    caches, num_examples = write_caches(converter, setup, parts, cache_dir, issues)
     num_sequences = len(sequences) - len(failures)
-    report = Report(converter.TITLE, caches, num_examples, num_sequences, failures, tally)
+    report = Report(converter.TITLE, caches, num_examples, num_sequences, failures, issues)
     path = pathlib.Path(cache_dir) / f"{next(iter(caches))}_report.txt"
     write_text_atomically(path, report.text() + "\n")
     return report
 
 
+def check_detections(converter: Converter, setup: Setup) -> None:
+    """Checks that there are person detections for a dataset that needs them.
+
+    Raises:
+        UserError: there are none.
+    """
+    folder = pathlib.Path(setup.data_root) / converter.FOLDER
+    usual = [folder / name for name in converter.DETECTION_FILES]
+    has_some = setup.detections or setup.detector or any(path.exists() for path in usual)
+    if converter.needs_detections and not has_some:
+        expected = f" (looked for: '{usual[0]}')" if usual else ""
+        raise UserError(
+            f"{converter.TITLE} needs person detections. Give --detector=efficientdet or another "
+            f"detector, or precomputed detections as --detections=FILE{expected}."
+        )
+
+
+def context_for(converter: Converter, setup: Setup) -> ConversionContext:
+    """Returns a new context in which a converter can convert a sequence."""
+    return ConversionContext(
+        setup, converter.FOLDER, converter.DETECTION_FILES, converter.TAKES_CROP_MASKS)
+
+
 def convert_sequence(converter: Converter, setup: Setup, sequence: Any) -> _Outcome:
-    """Converts one sequence, in whatever process; mistakes in the data become its failure."""
-    cv2.setNumThreads(1)  # the processes share the processors among them
-    bench = Workbench(converter, setup)
+    """Converts one sequence, in any process; errors in the data become its failure."""
+    cv2.setNumThreads(1)  # the processes run in parallel and share the CPU cores
+    context = context_for(converter, setup)
     try:
-        examples = converter.examples(sequence, bench)
+        examples = converter.examples(sequence, context)
         return _Outcome(
-            str(sequence), write_part(converter, setup, sequence, examples, bench.tally), "")
+            str(sequence), write_part(converter, setup, sequence, examples, context.issues), "")
     except UserError as error:
         return _Outcome(str(sequence), None, str(error))
 
 
 def _check_outcomes(outcomes: list[_Outcome], is_strict: bool) -> None:
-    """Raises the first failure if all sequences have failed or, if strict, any has."""
+    """Raises the first failure if all sequences have failed or, if strict, any of them."""
     failed = [outcome for outcome in outcomes if outcome.failure]
     if failed and (is_strict or len(failed) == len(outcomes)):
         raise UserError(
@@ -134,7 +162,7 @@ def _convert_all(
     """Returns the outcomes of all sequences, in their order."""
     names = [str(sequence) for sequence in sequences]
     if len(set(names)) < len(names):
-        raise ValueError(f"sequences of {converter.NAME} have equal names")
+        raise ValueError(f"two sequences of {converter.NAME} have the same name")
     outcomes, pending = {}, []
     for name, sequence in zip(names, sequences):
         part = read_part(converter, setup, sequence)

@@ -1,15 +1,15 @@
-"""Masks of people in crops, behind one interface, whoever makes them.
+"""Person masks of crops: precomputed, or made by a segmenter.
 
-A segmenter is given by text:
+A segmenter is given as a string:
 
 * the folder of a SavedModel that maps a uint8 [h, w, 3] RGB image and a float32 [4] box to the
   probability [h, w] that a pixel belongs to the person;
 * 'package.module:function': a function of the same arguments that returns a mask [h, w], non-zero
   inside, or None.
 
-Or the masks are made from the finished crops by another program, and joined when the cache file is
-written: pickles of a dict from crop path to COCO run lengths. A key may be the whole path or its
-last parts, two at least.
+Alternatively, another program makes the masks from the finished crops, and they are added when the
+cache file is written: pickles of a dict from crop path to COCO run lengths. A key may be the whole
+path or at least its last two parts.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ import numpy as np
 from data_preparation.common.detections import import_tensorflow
 from metrabs.datasets.readers import read_pickle
 from metrabs.errors import UserError
-from metrabs.importing import imported
+from metrabs.importing import import_from_string
 
 Segmenter = Callable[[np.ndarray, np.ndarray], Optional[np.ndarray]]
 
 
 class MaskFiles:
-    """Masks of crops by path.
+    """Precomputed masks of crops, by path.
 
     Args:
-        path: a pickle, or a folder of pickles, which are taken together.
+        path: A pickle, or a folder of pickles, all of which are used.
 
     Raises:
-        UserError: there is no such file, or it holds something else.
+        UserError: the file does not exist or has other contents.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
@@ -62,14 +62,14 @@ class MaskFiles:
 
 
 @functools.lru_cache(maxsize=2)
-def loaded_segmenter(name: str) -> Segmenter:
+def load_segmenter(name: str) -> Segmenter:
     """Loads a segmenter, once per process.
 
     Raises:
         UserError: it cannot be loaded.
     """
     if ":" in name and not os.path.exists(name):
-        return imported(name)
+        return import_from_string(name)
     if not os.path.isdir(name):
         raise UserError(
             f"Unknown segmenter '{name}'. Give the folder of a SavedModel, or "

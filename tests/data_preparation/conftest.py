@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from data_preparation.common.run import Report, prepare
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import open_cache
 

@@ -7,7 +7,7 @@ import pytest
 
 from data_preparation.coco import Coco, joints_of, mask_of
 from data_preparation.common.run import prepare
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from metrabs.data.storage.cache import open_cache
 from metrabs.data.storage.masks import decode_mask, encode_mask
 from metrabs.errors import UserError
@@ -52,7 +52,7 @@ def test_masks_are_those_of_the_polygons(dataset):
 
 
 def test_report_counts_what_was_left_out(report):
-    reasons = {reason: entry.count for (_, reason), entry in report.tally.entries.items()}
+    reasons = {reason: entry.count for (_, reason), entry in report.issues.entries.items()}
     assert reasons == {"too few joints": 3, "person too small or not alone": 1}
 
 
@@ -86,7 +86,7 @@ def test_broken_images_are_left_out_and_missing_ones_are_named(tmp_path):
     image.write_bytes(b"broken")
     report = prepare(CONVERTER, Setup(str(tmp_path)), tmp_path / "cache", num_workers=0)
     assert report.num_examples == {"train": 2} and not report.failures
-    assert report.tally.entries["skipped", "broken image"].count == 1
+    assert report.issues.entries["skipped", "broken image"].count == 1
     with pytest.raises(UserError, match="val2014.*000000000003.jpg' cannot be decoded"):
         prepare(Coco(single_person=True), Setup(str(tmp_path), strict=True), tmp_path / "cache",
                 num_workers=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_preparation.common.run import prepare
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from data_preparation.h36m import Human36M
 from metrabs.data.storage.cache import open_cache
 from metrabs.data.storage.images import read_image
@@ -112,7 +112,7 @@ def test_masks_of_the_crops_are_joined(root, report, dataset):
     train = open_cache(again.caches["h36m"]).train
     assert train[0].mask == encode_mask(mask, use_zlib=False)
     assert train[1].mask is None
-    assert again.tally.entries["noted", "no mask result"].count == len(train) - 1
+    assert again.issues.entries["degraded", "no mask result"].count == len(train) - 1
 
 
 def test_missing_subject_is_named_with_the_archive_to_download(root):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_preparation import inria_holidays
-from data_preparation.common.detections import NoFinder
+from data_preparation.common.detections import NullDetections
 from metrabs.command import run_command
 from metrabs.data.augmentation.sources import default_pools
 from metrabs.data.storage.images import read_image
@@ -96,7 +96,7 @@ def test_a_list_without_pictures_is_refused(root, tmp_path):
     names = shrink(root)
     with pytest.raises(UserError, match="None of 4 pictures"):
         inria_holidays.list_without_people(
-            root / "inria_holidays" / "jpg_small", names, NoFinder(), tmp_path / "list.txt"
+            root / "inria_holidays" / "jpg_small", names, NullDetections(), tmp_path / "list.txt"
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_preparation.common.run import prepare
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from data_preparation.mpii import Mpii
 from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
@@ -39,7 +39,7 @@ def run_plain(root):
 
 
 def reasons_of(report):
-    return {reason: entry.count for (_, reason), entry in report.tally.entries.items()}
+    return {reason: entry.count for (_, reason), entry in report.issues.entries.items()}
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_people_without_a_detection_near_them_are_left_out(root):
     found["images/000000002.jpg"] = [[350, 10, 40, 40, 0.9]]
     report, dataset = run(root, found)
     assert len(dataset.train) == 1
-    assert report.tally.entries["skipped", "no detection of an annotated person"].count == 2
+    assert report.issues.entries["skipped", "no detection of an annotated person"].count == 2
 
 
 def test_another_file_in_place_of_the_annotation_is_named(root):
@@ -168,7 +168,7 @@ def test_variants_do_not_touch_each_other(root):
 
 def test_only_the_plain_variant_needs_no_detector(root):
     assert run_plain(root)[1].train
-    with pytest.raises(UserError, match="needs a person detector"):
+    with pytest.raises(UserError, match="needs person detections"):
         prepare(Mpii("yolo"), Setup(str(root)), root / "cache", num_workers=0)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from data_preparation import muco_composites
-from data_preparation.common.run import prepare
-from data_preparation.common.workbench import Setup, Workbench
+from data_preparation.common.run import context_for, prepare
+from data_preparation.common.setup import Setup
 from data_preparation.muco import MuCo, _final_boxes
 from data_preparation.muco_sources import Source, read_extracted
 from metrabs.data.storage.cache import open_cache
@@ -158,9 +158,9 @@ def test_images_are_brightened_by_their_gamma():
 def test_a_person_who_is_hidden_has_no_box(root):
     source = flat_source(50, 1000, (10, 10, 50, 90))
     assert muco_composites.visible_box(source, np.zeros((100, 100), bool)) is None
-    bench = Workbench(CONVERTER, Setup(str(root)))
-    assert _final_boxes([None, None], np.zeros((9, 9, 3)), "a.jpg", bench) == [None, None]
-    assert bench.tally.entries["skipped", "person hidden by others"].count == 2
+    context = context_for(CONVERTER, Setup(str(root)))
+    assert _final_boxes([None, None], np.zeros((9, 9, 3)), "a.jpg", context) == [None, None]
+    assert context.issues.entries["skipped", "person hidden by others"].count == 2
 
 
 def test_detections_of_the_right_size_replace_the_visible_boxes(root, tmp_path):
@@ -173,11 +173,11 @@ def test_detections_of_the_right_size_replace_the_visible_boxes(root, tmp_path):
         [*boxes.expand(visible[1], 1.45), 0.9],  # 2.1 times the area
         [*visible[2], 0.05],  # unsure
     ]}))
-    bench = Workbench(CONVERTER, Setup(str(root), detections=str(path)))
-    final = _final_boxes(visible, np.zeros((9, 9, 3)), "a.jpg", bench)
+    context = context_for(CONVERTER, Setup(str(root), detections=str(path)))
+    final = _final_boxes(visible, np.zeros((9, 9, 3)), "a.jpg", context)
     np.testing.assert_allclose(final[0], good)
     assert final[1:] == [None, None, None]
-    assert bench.tally.entries["skipped", "no detection of a visible person"].count == 3
+    assert context.issues.entries["skipped", "no detection of a visible person"].count == 3
 
 
 def test_whole_composites_can_be_kept(root, tmp_path):

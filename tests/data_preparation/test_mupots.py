@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_preparation.common.run import prepare
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from data_preparation.mupots import MuPoTS
 from metrabs.errors import UserError
 from metrabs.geometry import boxes
@@ -50,7 +50,7 @@ def test_annotated_people_get_the_detection_assigned_to_them(root, dataset, repo
         joints = fake.joints_mm(*place)[pelvis_last]
         np.testing.assert_allclose(example.world_coords, joints, atol=1e-2)
         np.testing.assert_allclose(example.univ_coords, 0.9 * joints, atol=1e-2)
-    lost = report.tally.entries["skipped", "no detection of an annotated person"]
+    lost = report.issues.entries["skipped", "no detection of an annotated person"]
     assert lost.count == 2 and lost.samples[0] == "TS10/img_000000.jpg"
 
 
@@ -74,14 +74,14 @@ def test_every_confident_detection_is_a_test_example_without_joints(dataset):
 def test_people_marked_invalid_count_on_request_only(root, tmp_path, dataset):
     converter = MuPoTS(names=("TS1",), include_invalid=True)
     report = prepare(converter, Setup(str(root)), tmp_path, num_workers=0)
-    reasons = {reason: entry.count for (_, reason), entry in report.tally.entries.items()}
+    reasons = {reason: entry.count for (_, reason), entry in report.issues.entries.items()}
     # The joints of the invalid person are zeros here, so no detection fits them.
     assert reasons == {"no detection of an annotated person": 1}
-    assert ("skipped", "no detection of an annotated person") in report.tally.entries
+    assert ("skipped", "no detection of an annotated person") in report.issues.entries
 
 
 def test_without_any_detections_nothing_is_begun(tmp_path):
     fake.make_mupots(tmp_path)
-    with pytest.raises(UserError, match="needs a person detector.*mupots/yolov4_detections.pkl"):
+    with pytest.raises(UserError, match="needs person detections.*mupots/yolov4_detections.pkl"):
         prepare(CONVERTER, Setup(str(tmp_path)), tmp_path / "cache", num_workers=0)
     assert not (tmp_path / "cache").exists()

@@ -16,7 +16,7 @@ import pytest
 
 from data_preparation.coco import Coco
 from data_preparation.common.run import prepare
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from data_preparation.mpii import Mpii
 from metrabs.data.storage.cache import open_cache
 from metrabs.data.storage.images import read_image

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_preparation.common.run import prepare
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from data_preparation.tdhp import MpiInf3dhp
 from metrabs.data.augmentation.color_correction import brighten, white_balance
 from metrabs.data.storage.cache import open_cache
@@ -82,8 +82,8 @@ def test_masks_show_the_person_alone(dataset):
 
 
 def test_report_counts_what_was_left_out(report):
-    reasons = {reason: entry.count for (_, reason), entry in report.tally.entries.items()}
-    assert reasons == {"person not wholly in the image": 4, "no detection result": 4}
+    reasons = {reason: entry.count for (_, reason), entry in report.issues.entries.items()}
+    assert reasons == {"person not entirely in the image": 4, "no detection result": 4}
 
 
 def test_strict_asks_for_all_detections(root, tmp_path):

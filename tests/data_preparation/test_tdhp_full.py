@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from data_preparation.common.workbench import Setup, Workbench
+from data_preparation.common.run import context_for
+from data_preparation.common.setup import Setup
 from data_preparation.tdhp_full import MpiInf3dhpFull, _chosen_frames
 from metrabs.data.augmentation.color_correction import brighten, white_balance
 from metrabs.data.storage.masks import decode_mask
@@ -37,7 +38,7 @@ def test_frames_that_differ_and_show_the_person_are_kept(dataset, report):
     assert [example.image_path for example in dataset.train] == [
         f"3dhp_full_downscaled/S1/Seq1/imageSequence/video_{camera}/{frame:06d}.jpg"
         for camera in (0, 1) for frame in KEPT_FRAMES]
-    entry = report.tally.entries["skipped", "fewer than 9 joints in the image"]
+    entry = report.issues.entries["skipped", "fewer than 9 joints in the image"]
     assert entry.samples == ["S1/Seq1/video_0, frame 15", "S1/Seq1/video_1, frame 15"]
 
 
@@ -56,7 +57,7 @@ def test_detections_of_videos_enlarge_boxes(dataset, report):
     example = dataset.train[0]
     expected = reproject_box_side_midpoints(hull, camera, example.camera)
     np.testing.assert_allclose(example.bbox, expected, atol=0.2)
-    assert report.tally.entries["noted", "no detection result"].count == len(KEPT_FRAMES)
+    assert report.issues.entries["degraded", "no detection result"].count == len(KEPT_FRAMES)
 
 
 def test_masks_hold_everything_before_the_green_screen(dataset):
@@ -73,6 +74,6 @@ def test_a_third_of_the_joints_must_be_visible(tmp_path, num_visible, is_chosen)
     camera, view = fake.cameras()[0], View(1, 1, 0)
     pose = np.full((28, 3), [0.0, 900, 0])
     pose[num_visible:] += (9000, 0, 0)
-    bench = Workbench(CONVERTER, Setup(str(tmp_path)))
-    chosen = _chosen_frames(pose[np.newaxis], camera, fake.IMSIZE_WH, view, bench)
+    context = context_for(CONVERTER, Setup(str(tmp_path)))
+    chosen = _chosen_frames(pose[np.newaxis], camera, fake.IMSIZE_WH, view, context)
     assert chosen == ({0} if is_chosen else set())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_preparation.common.run import prepare
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from data_preparation.tdpw import ThreeDpw
 from metrabs.errors import UserError
 from tests.data_preparation.fakes import tdpw as fake
@@ -60,7 +60,7 @@ def test_coordinates_are_those_of_the_frame_s_camera(dataset):
 
 
 def test_report_says_what_is_unknown(report):
-    reasons = {reason: entry.count for (_, reason), entry in report.tally.entries.items()}
+    reasons = {reason: entry.count for (_, reason), entry in report.issues.entries.items()}
     assert reasons == {"camera pose unknown": 2, "person not visible": 1}
 
 
@@ -78,5 +78,5 @@ def test_a_pickle_that_would_run_code_is_refused(root, tmp_path):
 
 
 def test_a_missing_download_is_named(tmp_path):
-    with pytest.raises(UserError, match="imageFiles.*imageFiles.zip.*3 more"):
+    with pytest.raises(UserError, match="imageFiles.*3 more.*imageFiles.zip"):
         prepare(CONVERTER, Setup(str(tmp_path)), tmp_path, num_workers=0)

@@ -47,12 +47,12 @@ def test_list_tells_the_state_of_download_and_output(root):
     assert "toy.pkl (6 examples)" in list_datasets(toy, values)
     for path in (root / "toy" / "images").iterdir():
         path.unlink()
-    assert "not there" in list_datasets(toy, values)
+    assert "not found" in list_datasets(toy, values)
 
 
 def test_command_prints_the_report(root, capsys):
     assert command_line.main(["toy", f"--data_root={root}", "--workers=0"]) == 0
-    assert "Toy dataset: 3 train, 3 valid examples of 3 sequences" in capsys.readouterr().out
+    assert "Toy dataset: 3 train, 3 valid examples from 3 sequences" in capsys.readouterr().out
 
 
 def test_command_lists_every_dataset(root, capsys):
@@ -69,11 +69,13 @@ def test_help_shows_the_settings_of_a_dataset(root, capsys):
 
 @pytest.mark.parametrize(("arguments", "message", "code"), [
     (["toyz"], "Unknown dataset 'toyz'. Known: coco", 1),
-    ([], "Name a dataset, or give --list", 1),
+    ([], "Give the name of a dataset, or --list", 1),
+    (["toy"], "metrabs_data/toy/images/*.jpg'", 1),
     (["toy", "--rom=2"], "Unknown command line flag 'rom'", 2),
     (["toy", "extra"], "'extra' is not a flag", 1),
 ])
-def test_mistakes_end_in_one_line(root, capsys, arguments, message, code):
+def test_mistakes_end_in_one_line(root, tmp_path, monkeypatch, capsys, arguments, message, code):
+    monkeypatch.chdir(tmp_path)  # holds the default data root, where nothing is
     assert command_line.main(arguments) == code
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1

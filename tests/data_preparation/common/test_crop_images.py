@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from data_preparation.common import crop_images
-from data_preparation.common.crop_geometry import USUAL_CROP, CropOptions, plan_crop
+from data_preparation.common.crop_geometry import DEFAULT_CROP, CropOptions, plan_crop
 from data_preparation.common.crop_images import (
     SourceMask,
     best_component,
@@ -22,7 +22,7 @@ from tests.data_preparation.fakes.toolkit import look_at_camera
 IMSHAPE = (480, 640, 3)
 
 
-def plan_of(box, distorted=True, options=USUAL_CROP, imshape=IMSHAPE):
+def plan_of(box, distorted=True, options=DEFAULT_CROP, imshape=IMSHAPE):
     coefficients = [-0.2, 0.1, 0.001, -0.001, 0.0] if distorted else None
     camera = look_at_camera((300, 1400, 5000), (0, 900, 0), imshape[1::-1], 600, (0, 1, 0),
                             coefficients)

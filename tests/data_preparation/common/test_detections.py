@@ -9,12 +9,12 @@ import pytest
 
 from data_preparation.common.detections import (
     DetectionFiles,
-    FirstFinder,
-    NoFinder,
+    FallbackDetections,
+    NullDetections,
     RunningDetector,
     as_boxes,
     import_tensorflow,
-    loaded_finder,
+    load_detection_source,
 )
 from metrabs.errors import UserError
 
@@ -34,52 +34,52 @@ def write(path, value):
 
 def test_boxes_of_images_are_looked_up(tmp_path):
     path = write(tmp_path / "found.pkl", {"a/1.jpg": [[1, 2, 3, 4, 0.5]], "a/2.jpg": []})
-    finder = DetectionFiles(path)
+    source = DetectionFiles(path)
     np.testing.assert_array_equal(
-        finder.find("a/1.jpg", refused_image), np.array([[1, 2, 3, 4, 0.5]], np.float32))
-    assert finder.find("a/2.jpg", refused_image).shape == (0, 5)
-    assert finder.find("a/3.jpg", refused_image) is None
+        source.find("a/1.jpg", refused_image), np.array([[1, 2, 3, 4, 0.5]], np.float32))
+    assert source.find("a/2.jpg", refused_image).shape == (0, 5)
+    assert source.find("a/3.jpg", refused_image) is None
 
 
 def test_boxes_of_frames_are_in_one_file_per_video(tmp_path):
     write(tmp_path / "found" / "s1" / "cam.pkl", [np.zeros((0, 5)), [[1, 2, 3, 4, 1]]])
-    finder = DetectionFiles(str(tmp_path / "found"))
-    assert finder.find("s1/cam.mp4:0", refused_image).shape == (0, 5)
-    assert finder.find("s1/cam.mp4:1", refused_image)[0, 2] == 3
-    assert finder.find("s1/cam.mp4:2", refused_image) is None
-    assert finder.find("s1/other.mp4:0", refused_image) is None
-    assert finder.find("s1/cam.jpg", refused_image) is None
+    source = DetectionFiles(str(tmp_path / "found"))
+    assert source.find("s1/cam.mp4:0", refused_image).shape == (0, 5)
+    assert source.find("s1/cam.mp4:1", refused_image)[0, 2] == 3
+    assert source.find("s1/cam.mp4:2", refused_image) is None
+    assert source.find("s1/other.mp4:0", refused_image) is None
+    assert source.find("s1/cam.jpg", refused_image) is None
 
 
 def test_a_detector_gets_the_image_or_what_makes_it():
-    finder = RunningDetector(lambda image: [[0, 0, image.shape[1], image.shape[0], 1]])
+    source = RunningDetector(lambda image: [[0, 0, image.shape[1], image.shape[0], 1]])
     for image in (IMAGE, lambda: IMAGE):
-        np.testing.assert_array_equal(finder.find("key", image), [[0, 0, 6, 4, 1]])
+        np.testing.assert_array_equal(source.find("key", image), [[0, 0, 6, 4, 1]])
 
 
 def test_the_first_result_counts_even_if_it_is_empty(tmp_path):
     path = write(tmp_path / "found.pkl", {"a": []})
     detector = RunningDetector(lambda image: [[0, 0, 1, 1, 1]])
-    finder = FirstFinder([DetectionFiles(path), detector])
-    assert len(finder.find("a", IMAGE)) == 0 and len(finder.find("b", IMAGE)) == 1
+    source = FallbackDetections([DetectionFiles(path), detector])
+    assert len(source.find("a", IMAGE)) == 0 and len(source.find("b", IMAGE)) == 1
 
 
-def test_finders_are_loaded_from_what_is_given_and_what_is_there(tmp_path):
+def test_given_files_take_precedence_over_the_usual_ones_and_the_detector(tmp_path):
     usual = str(tmp_path / "usual.pkl")
-    assert isinstance(loaded_finder("", (usual,), ""), NoFinder)
+    assert isinstance(load_detection_source("", (usual,), ""), NullDetections)
     given = write(tmp_path / "given.pkl", {"a": [[1, 1, 1, 1, 1]]})
     write(tmp_path / "usual.pkl", {"a": [[2, 2, 2, 2, 1]]})
-    loaded_finder.cache_clear()
-    assert loaded_finder("", (usual,), "").find("a", IMAGE)[0, 0] == 2
-    assert loaded_finder(given, (usual,), "").find("a", IMAGE)[0, 0] == 1
-    finder = loaded_finder(given, (), f"{HERE}:detect_all")
-    assert finder.find("b", IMAGE)[0, 4] == pytest.approx(0.2)
+    load_detection_source.cache_clear()
+    assert load_detection_source("", (usual,), "").find("a", IMAGE)[0, 0] == 2
+    assert load_detection_source(given, (usual,), "").find("a", IMAGE)[0, 0] == 1
+    source = load_detection_source(given, (), f"{HERE}:detect_all")
+    assert source.find("b", IMAGE)[0, 4] == pytest.approx(0.2)
 
 
 def test_results_of_another_form_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"Detections of 'x' have shape \(1, 4\)"):
         as_boxes([[1, 2, 3, 4]], "x")
-    with pytest.raises(UserError, match="of 'x' are no table of numbers"):
+    with pytest.raises(UserError, match="of 'x' are not a table of numbers"):
         as_boxes([[1, 2, 3, 4, 0.5], [1, 2]], "x")
     with pytest.raises(UserError, match="holds a list; expected a dict"):
         DetectionFiles(write(tmp_path / "list.pkl", []))
@@ -94,12 +94,13 @@ def test_results_of_another_form_are_refused(tmp_path):
 ])
 def test_unknown_detectors_are_refused(name, message):
     with pytest.raises(UserError, match=message):
-        loaded_finder("", (), name)
+        load_detection_source("", (), name)
 
 
 def test_the_built_in_detector_can_be_used():
-    loaded_finder.cache_clear()
-    found = loaded_finder("", (), "efficientdet").find("a", np.zeros((48, 64, 3), np.uint8))
+    load_detection_source.cache_clear()
+    source = load_detection_source("", (), "efficientdet")
+    found = source.find("a", np.zeros((48, 64, 3), np.uint8))
     assert found.shape == (0, 5) and found.dtype == np.float32
 
 
@@ -132,5 +133,5 @@ def test_a_saved_model_can_be_used(tmp_path):
             return tf.RaggedTensor.from_tensor([[[1.0, 2.0, width, 4.0, threshold]]])
 
     tf.saved_model.save(Detector(), str(tmp_path / "model"))
-    found = loaded_finder("", (), str(tmp_path / "model")).find("a", IMAGE)
+    found = load_detection_source("", (), str(tmp_path / "model")).find("a", IMAGE)
     np.testing.assert_allclose(found, [[1, 2, 6, 4, 0.2]])

@@ -5,9 +5,9 @@ import pytest
 
 from data_preparation.common.matching import (
     assign_boxes,
-    hull_with_best_detection,
     joint_box,
     pairwise_iou,
+    union_with_best_detection,
 )
 
 BOX = np.array([10, 10, 20, 40], np.float32)
@@ -20,20 +20,20 @@ def test_the_box_of_joints_leaves_out_missing_ones():
 
 def test_the_hull_takes_the_most_confident_detection():
     detections = np.array([[0, 0, 5, 5, 0.4], [8, 12, 20, 42, 0.9]], np.float32)
-    np.testing.assert_allclose(hull_with_best_detection(BOX, detections), [8, 10, 22, 44])
+    np.testing.assert_allclose(union_with_best_detection(BOX, detections), [8, 10, 22, 44])
 
 
 @pytest.mark.parametrize("detections", [
     None, np.zeros((0, 5)), np.array([[200, 10, 20, 40, 0.9]]),
 ])
 def test_without_a_detection_of_the_person_the_box_stays(detections):
-    np.testing.assert_array_equal(hull_with_best_detection(BOX, detections), BOX)
+    np.testing.assert_array_equal(union_with_best_detection(BOX, detections), BOX)
 
 
 def test_the_hull_must_overlap_by_more_than_the_limit():
     twice_as_high = np.array([[10, 10, 20, 80, 0.9]])  # overlap exactly one half
-    np.testing.assert_array_equal(hull_with_best_detection(BOX, twice_as_high), BOX)
-    assert hull_with_best_detection(BOX, twice_as_high, min_iou=0.49)[3] == 80
+    np.testing.assert_array_equal(union_with_best_detection(BOX, twice_as_high), BOX)
+    assert union_with_best_detection(BOX, twice_as_high, min_iou=0.49)[3] == 80
 
 
 def test_assignment_maximises_the_sum_of_overlaps():

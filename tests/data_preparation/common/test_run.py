@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data_preparation.common.run import prepare
-from data_preparation.common.workbench import Setup
+from data_preparation.common.setup import Setup
 from metrabs.data.storage.cache import open_cache
 from metrabs.data.storage.masks import decode_mask, encode_mask
 from metrabs.errors import UserError
@@ -56,7 +56,7 @@ def test_finished_sequences_are_kept(root):
     report = run(root, Toy(numbers=(1, 2, 3)))
     assert num_conversions(root) == {1: 1, 2: 1, 3: 1}
     assert report.num_examples == {"train": 3, "valid": 3}
-    assert report.tally.entries["skipped", "no reason"].count == 3
+    assert report.issues.entries["skipped", "no reason"].count == 3
 
 
 def test_finished_sequences_are_converted_again_with_other_settings(root):
@@ -101,7 +101,7 @@ def test_an_unreadable_sequence_leaves_the_others_and_is_reported(root):
     written = (root / "cache" / "toy_report.txt").read_text()
     assert written == report.text() + "\n"
     for part in ("4 examples", "2: File 'toy/2' is damaged", "no detection result, e.g. images/1"):
-        assert part.replace("4 examples", "2 train, 2 valid examples of 2 sequences") in written
+        assert part.replace("4 examples", "2 train, 2 valid examples from 2 sequences") in written
     again = run(root)
     assert not again.failures and again.num_examples == {"train": 3, "valid": 3}
 
@@ -118,7 +118,7 @@ def test_precomputed_detections_come_from_the_usual_place(root):
     boxes = {f"images/{n}_{i}.jpg": [[5, 5, 20, 20, 0.5]] for n in (1, 2, 3) for i in (0, 1)}
     (root / "toy" / "found.pkl").write_bytes(pickle.dumps(boxes))
     report = run(root)
-    assert ("noted", "no detection result") not in report.tally.entries
+    assert ("degraded", "no detection result") not in report.issues.entries
     train = open_cache(report.caches["toy"]).train
     assert train[0].bbox[2] == pytest.approx(train[0].bbox[3])  # square, as detected
 
@@ -139,7 +139,7 @@ def test_masks_made_by_another_program_are_joined_without_converting_again(root)
     train = open_cache(report.caches["toy"]).train
     assert [example.mask for example in train] == [mask, None, None]
     assert num_conversions(root) == {1: 1, 2: 1, 3: 1}
-    assert report.tally.entries["noted", "no mask result"].count == 2
+    assert report.issues.entries["degraded", "no mask result"].count == 2
 
 
 def test_preparations_are_finished_before_sequences_begin(root):
@@ -165,9 +165,9 @@ def test_processes_give_the_same_as_one_process(root, tmp_path_factory):
 
 
 def test_missing_download_and_empty_choice_are_refused(root, tmp_path_factory):
-    with pytest.raises(UserError, match=r"lacks '.*toy/images/\*.jpg': run make_toy.*toy.md"):
+    with pytest.raises(UserError, match=r"missing: '.*toy/images/\*.jpg'.*run make_toy.*toy.md"):
         run(tmp_path_factory.mktemp("empty"))
-    with pytest.raises(UserError, match="no sequences are left"):
+    with pytest.raises(UserError, match="leave no sequences"):
         run(root, Toy(numbers=()))
-    with pytest.raises(ValueError, match="equal names"):
+    with pytest.raises(ValueError, match="the same name"):
         run(root, Toy(numbers=(1, 1)))

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from data_preparation.common.segmentation import MaskFiles, loaded_segmenter
+from data_preparation.common.segmentation import MaskFiles, load_segmenter
 from metrabs.data.storage.masks import encode_mask
 from metrabs.errors import UserError
 
@@ -31,11 +31,11 @@ def test_empty_folders_and_foreign_files_are_refused(tmp_path):
 
 
 def test_a_function_can_be_the_segmenter():
-    segment = loaded_segmenter("tests.data_preparation.common.toy:segment_box")
+    segment = load_segmenter("tests.data_preparation.common.toy:segment_box")
     mask = segment(np.zeros((9, 9, 3), np.uint8), np.array([1, 2, 3, 4], np.float32))
     assert mask[2:6, 1:4].all() and mask.sum() == 12
     with pytest.raises(UserError, match="Unknown segmenter 'nothing'"):
-        loaded_segmenter("nothing")
+        load_segmenter("nothing")
 
 
 def test_a_saved_model_can_be_the_segmenter(tmp_path):
@@ -50,5 +50,5 @@ def test_a_saved_model_can_be_the_segmenter(tmp_path):
     tf.saved_model.save(Segmenter(), str(tmp_path))
     image = np.zeros((2, 3, 3), np.uint8)
     image[1, 2] = 200
-    mask = loaded_segmenter(str(tmp_path))(image, np.array([0, 0, 1, 1], np.float32))
+    mask = load_segmenter(str(tmp_path))(image, np.array([0, 0, 1, 1], np.float32))
     np.testing.assert_array_equal(mask, [[0, 0, 0], [0, 0, 1]])

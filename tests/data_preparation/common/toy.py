@@ -7,9 +7,10 @@ import pathlib
 
 import numpy as np
 
-from data_preparation.common.converter import Converter, Download, option
+from data_preparation.common.converter import Converter, Download
 from metrabs.data.examples import Pose2DExample
 from metrabs.errors import UserError
+from metrabs.settings import setting
 from metrabs.skeletons import JointInfo
 from tests.data_preparation.fakes.toolkit import blank_image, write_image
 
@@ -27,10 +28,10 @@ class Toy(Converter):
     DETECTION_FILES = ("found.pkl",)
     TAKES_CROP_MASKS = True
 
-    numbers: tuple[int, ...] = option((1, 2, 3), "numbers of the sequences", selects=True)
-    room: float = option(1.0, "a setting that matters")
-    broken: int = option(0, "number of a sequence that cannot be read", selects=True)
-    prepared: tuple[int, ...] = option((), "numbers of what is to be done before", selects=True)
+    numbers: tuple[int, ...] = setting((1, 2, 3), "numbers of the sequences", selects=True)
+    room: float = setting(1.0, "a setting that matters")
+    broken: int = setting(0, "number of a sequence that cannot be read", selects=True)
+    prepared: tuple[int, ...] = setting((), "numbers of what is to be done before", selects=True)
 
     def downloads(self):
         return [Download("toy/images/*.jpg", "run make_toy")]
@@ -47,30 +48,30 @@ class Toy(Converter):
     def sequences(self, data_root):
         return list(self.numbers)
 
-    def examples(self, sequence, bench):
+    def examples(self, sequence, context):
         if isinstance(sequence, str):
             if sequence.endswith("13"):
                 raise UserError("File 'toy/13' is damaged.")
-            (bench.data_root / "prepared").touch()
+            (context.data_root / "prepared").touch()
             return
         if self.prepared:
-            assert (bench.data_root / "prepared").exists()
-        trace = bench.data_root / "traces" / str(sequence)
+            assert (context.data_root / "prepared").exists()
+        trace = context.data_root / "traces" / str(sequence)
         trace.mkdir(parents=True, exist_ok=True)
         (trace / str(len(list(trace.iterdir())))).touch()
         for i in range(IMAGES_PER_SEQUENCE):
             key = f"images/{sequence}_{i}.jpg"
             box = np.array([10, 10, 30, 40], np.float32)
-            found = bench.detect(key)
+            found = context.detect(key)
             if len(found):
                 box = found[0, :4]
             if sequence == self.broken:
                 raise UserError(f"File 'toy/{sequence}' is damaged.")
             example = Pose2DExample(f"toy/{key}", np.full((3, 2), 20.0 + i, np.float32), box)
-            cropped = bench.crop(example, f"{self.crop_folder}/{key}")
+            cropped = context.crop(example, f"{self.crop_folder}/{key}")
             if cropped is not None:
                 yield ("train", "valid")[i % 2], cropped
-        bench.skip("no reason", sequence)
+        context.skip("no reason", sequence)
 
 
 def make_toy(root: pathlib.Path, numbers=(1, 2, 3)) -> None:

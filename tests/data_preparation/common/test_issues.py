@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import json
 
-from data_preparation.common.tally import Tally
+from data_preparation.common.issues import IssueCounter
 
 
 def counted():
-    tally = Tally()
+    issues = IssueCounter()
     for i in range(5):
-        tally.add("skipped", "too small", f"image {i}")
-    tally.add("noted", "no mask", "crop", count=7)
-    return tally
+        issues.add("skipped", "too small", f"image {i}")
+    issues.add("degraded", "no mask", "crop", count=7)
+    return issues
 
 
 def test_reasons_are_counted_with_a_few_samples():
@@ -21,18 +21,18 @@ def test_reasons_are_counted_with_a_few_samples():
 def test_tallies_add_up_and_leave_the_other_alone():
     total, other = counted(), counted()
     total.merge(other)
-    total.merge(Tally())
+    total.merge(IssueCounter())
     assert total.entries["skipped", "too small"].count == 10
-    assert total.entries["noted", "no mask"].count == 14
+    assert total.entries["degraded", "no mask"].count == 14
     assert other.entries["skipped", "too small"].count == 5
 
 
 def test_tallies_survive_json():
-    again = Tally.from_json(json.loads(json.dumps(counted().to_json())))
+    again = IssueCounter.from_json(json.loads(json.dumps(counted().to_json())))
     assert again.entries == counted().entries
 
 
 def test_the_table_begins_with_the_most_frequent_reason():
     lines = counted().table().splitlines()
-    assert [line.split()[:2] for line in lines] == [["noted", "7"], ["skipped", "5"]]
+    assert [line.split()[:2] for line in lines] == [["degraded", "7"], ["skipped", "5"]]
     assert lines[1].endswith("too small, e.g. image 0")
