@@ -155,7 +155,7 @@ class Human36M(Converter):
         sampler = AdaptivePoseSampler(100)
         indices_17 = JointConverter(self.joint_info(), _JOINTS_17).source_indices
         return {i for i in range(0, len(poses_mm), _TRAIN_STEP)
-                if sampler.keeps(poses_mm[i, indices_17])}
+                if sampler.keep_if_moved(poses_mm[i, indices_17])}
 
 
 def _shifted_boxes(boxes_px: np.ndarray, depths_mm: np.ndarray, camera: Camera) -> np.ndarray:

@@ -149,7 +149,8 @@ def _chosen_frames(
     """Returns frames whose poses differ enough and of which something is in the image."""
     universal_mm = read_poses(folder, view._replace(camera=0)).universal_mm
     sampler = AdaptivePoseSampler(_MIN_MOVEMENT_MM)
-    kept = [i for i in range(first_frame, len(universal_mm)) if sampler.keeps(universal_mm[i])]
+    kept = [i for i in range(first_frame, len(universal_mm))
+            if sampler.keep_if_moved(universal_mm[i])]
     rng = np.random.default_rng([seed, view.subject, view.sequence, view.camera])
     shift = rng.integers(-_MAX_SHIFT, _MAX_SHIFT, endpoint=True)
     camera, imsize_wh = calibrated_camera(folder, view)

@@ -133,6 +133,6 @@ def _chosen_frames(
     for index in range(0, len(poses_mm), _FRAME_STEP):
         if not camera.is_visible(poses_mm[index], imsize_wh).all():
             context.skip("person not entirely in the image", f"{view}, frame {index}")
-        elif sampler.keeps(poses_mm[index]):
+        elif sampler.keep_if_moved(poses_mm[index]):
             chosen.add(index)
     return chosen

@@ -93,7 +93,7 @@ def _chosen_frames(
     """
     sampler, chosen = AdaptivePoseSampler(100), set()
     for index, pose_mm in enumerate(poses_mm):
-        if sampler.keeps(pose_mm):
+        if sampler.keep_if_moved(pose_mm):
             if camera.is_visible(pose_mm, imsize_wh).sum() >= _MIN_VISIBLE_JOINTS:
                 chosen.add(index)
             else:

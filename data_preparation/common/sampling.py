@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import numpy as np
+
+_INITIAL_CAPACITY = 16
+_FEW = 16  # so few poses are compared exactly rather than filtered further
+_ROUNDING = 1 + 1e-4  # a generous bound on rounding in float32 distances
 
 
 class AdaptivePoseSampler:
-    """Decides for one pose after the other, in time order, whether to keep it.
+    """Decides for one pose after another, in time order, whether to keep it.
 
     A pose is kept if some joint has moved by the threshold or more relative to each of the last
-    kept poses (as released; paper, supplementary: "adaptive pose sampling"). Use one sampler per
-    sequence and camera.
+    kept poses (paper, supplementary material: "adaptive pose sampling"; details as in the original
+    implementation). Use a new sampler for each sequence and camera.
 
     Args:
-        threshold_mm: smallest movement of a joint that counts.
-        check_validity: also keep a pose with a joint that the last kept pose did not have, and
-            compare only the joints that the pose has.
-        assume_nan_unchanged: a joint that is missing here or there counts as not moved; otherwise
-            as moved.
-        buffer_size: how many kept poses a new one is compared with.
+        threshold_mm: Smallest movement of a joint that counts.
+        check_validity: Whether to keep a pose also if it has a joint that the last kept pose did
+            not have, and to compare only the joints that the pose has.
+        assume_nan_unchanged: Whether a joint that is missing in one of two poses counts as
+            unmoved; otherwise it counts as moved.
+        buffer_size: Number of kept poses with which a new one is compared.
     """
 
     def __init__(
@@ -29,46 +35,131 @@ class AdaptivePoseSampler:
         self.check_validity = check_validity
         self.assume_nan_unchanged = assume_nan_unchanged
         self.buffer_size = buffer_size
-        self._kept: np.ndarray = np.zeros(0, np.float32)  # [slot, J, 3], filled slots only
-        self._newest = -1
+        self._kept: Optional[_RecentPoses] = None
 
-    def keeps(self, pose_mm: np.ndarray) -> bool:
-        """Tells whether a pose [J, 3] is to be kept, and remembers it if so.
+    def keep_if_moved(self, pose_mm: np.ndarray) -> bool:
+        """Returns whether a pose is kept; if so, later ones are compared with it.
 
-        NaN rows are missing joints. The first pose is kept if it has any joint, and remembered
-        even if not (as released).
+        Args:
+            pose_mm: `[J, 3]`; NaN rows are missing joints. The first pose is kept if it has any
+                joint; later ones are compared with it even if not (as in the original
+                implementation).
         """
         pose = np.asarray(pose_mm, np.float32)
         is_valid = ~np.isnan(pose).any(axis=-1)
-        if self._newest < 0:
-            self._remember(pose)
+        if self._kept is None:
+            self._kept = _RecentPoses(self.buffer_size, len(pose))
+            self._kept.add(pose)
             return bool(is_valid.any())
-        if self._has_moved(pose, is_valid):
-            self._remember(pose)
-            return True
-        return False
-
-    def _has_moved(self, pose: np.ndarray, is_valid: np.ndarray) -> bool:
-        kept = self._kept
-        if self.check_validity:
-            was_valid = ~np.isnan(kept[self._newest]).any(axis=-1)
-            if (is_valid & ~was_valid).any():
-                return True
-            pose, kept = pose[is_valid], kept[:, is_valid]
-        distances_mm = np.linalg.norm(kept - pose, axis=-1)
-        if not self.assume_nan_unchanged:  # NaN is not below the threshold
-            return not (distances_mm < self.threshold_mm).all(axis=1).any()
-        is_comparable = ~np.isnan(distances_mm).all(axis=1)
-        if not is_comparable.any():
+        if not self._has_moved(self._kept, pose, is_valid):
             return False
-        farthest = np.nanmax(distances_mm[is_comparable], axis=1)
-        return bool(farthest.min() >= self.threshold_mm)
+        if self.assume_nan_unchanged:
+            pose = np.where(np.isnan(pose), self._kept.newest, pose)
+        self._kept.add(pose)
+        return True
 
-    def _remember(self, pose: np.ndarray) -> None:
-        if self._newest >= 0 and self.assume_nan_unchanged:
-            pose = np.where(np.isnan(pose), self._kept[self._newest], pose)
-        self._newest = (self._newest + 1) % self.buffer_size
-        if self._newest < len(self._kept):
-            self._kept[self._newest] = pose
-        else:
-            self._kept = np.concatenate([self._kept.reshape(-1, *pose.shape), pose[np.newaxis]])
+    def _has_moved(self, kept: _RecentPoses, pose: np.ndarray, is_valid: np.ndarray) -> bool:
+        if self.check_validity and (is_valid & np.isnan(kept.newest).any(axis=-1)).any():
+            return True
+        joints = np.flatnonzero(is_valid) if self.check_validity else np.arange(len(pose))
+        # In slow motion the newest pose suffices to decide.
+        if self._is_any_similar(kept.newest[np.newaxis], pose, joints):
+            return False
+        candidates = kept.near(np.where(is_valid[:, np.newaxis], pose, np.nan), self.threshold_mm)
+        if self._is_any_similar(candidates, pose, joints):
+            return False
+        return not self.assume_nan_unchanged or bool((kept.has_joint & is_valid).any())
+
+    def _is_any_similar(
+        self, candidates: np.ndarray, pose: np.ndarray, joints: np.ndarray
+    ) -> bool:
+        """Returns whether no joint has moved since any one of the candidates `[n, J, 3]`."""
+        distances_mm = np.linalg.norm(candidates[:, joints] - pose[joints], axis=-1)
+        if not self.assume_nan_unchanged:  # NaN is not below the threshold
+            return bool((distances_mm < self.threshold_mm).all(axis=1).any())
+        is_known = ~np.isnan(distances_mm)
+        is_near = (distances_mm < self.threshold_mm) | ~is_known
+        return bool((is_near.all(axis=1) & is_known.any(axis=1)).any())
+
+
+class _RecentPoses:
+    """The last poses that were added, in a ring buffer that finds near ones quickly.
+
+    Args:
+        size: Number of poses to remember.
+        num_joints: Number of joints.
+    """
+
+    def __init__(self, size: int, num_joints: int) -> None:
+        self._size = size
+        self._poses = np.empty((min(size, _INITIAL_CAPACITY), num_joints, 3), np.float32)
+        # One row per coordinate, so that filtering by a coordinate reads consecutive memory.
+        # Joints with any missing coordinate are NaN here.
+        self._coordinates = np.empty((num_joints * 3, len(self._poses)), np.float32)
+        self._num_with_joint = np.zeros(num_joints, int)
+        self._count = 0
+        self._newest = -1
+        self._next_ranking = 1
+        self._ranking = np.arange(num_joints * 3)
+
+    @property
+    def newest(self) -> np.ndarray:
+        """The pose that was added last, `[J, 3]`."""
+        return self._poses[self._newest]
+
+    @property
+    def has_joint(self) -> np.ndarray:
+        """Whether any pose has the joint, bool `[J]`."""
+        return self._num_with_joint > 0
+
+    def add(self, pose: np.ndarray) -> None:
+        """Adds a pose `[J, 3]`, in the place of the oldest one if the buffer is full."""
+        if self._count == len(self._poses) < self._size:
+            self._grow()
+        self._newest = (self._newest + 1) % self._size
+        if self._newest < self._count:
+            self._num_with_joint -= ~np.isnan(self._coordinates[::3, self._newest])
+        self._count = max(self._count, self._newest + 1)
+        self._poses[self._newest] = pose
+        is_missing = np.isnan(pose).any(axis=-1)
+        self._coordinates[:, self._newest] = np.where(
+            is_missing[:, np.newaxis], np.nan, pose).ravel()
+        self._num_with_joint += ~is_missing
+
+    def near(self, pose: np.ndarray, distance: float) -> np.ndarray:
+        """Returns all poses whose joints may be less than a distance from those of a pose.
+
+        Coordinates that differ by more exclude a pose. Missing joints exclude nothing.
+
+        Args:
+            pose: `[J, 3]`, NaN for missing joints.
+            distance: The largest distance of joints.
+
+        Returns:
+            `[n, J, 3]`.
+        """
+        self._update_ranking()
+        found = np.arange(self._count)
+        values, limit = pose.ravel(), distance * _ROUNDING
+        for i in self._ranking[~np.isnan(values[self._ranking])]:
+            if len(found) <= _FEW:
+                break
+            row = self._coordinates[i, :self._count]
+            row = row if len(found) == self._count else row[found]
+            found = found[~(np.abs(row - values[i]) > limit)]
+        return self._poses[found]
+
+    def _grow(self) -> None:
+        capacity = min(2 * len(self._poses), self._size)
+        poses, coordinates = self._poses, self._coordinates
+        self._poses = np.empty((capacity, *poses.shape[1:]), np.float32)
+        self._coordinates = np.empty((len(coordinates), capacity), np.float32)
+        self._poses[:self._count] = poses
+        self._coordinates[:, :self._count] = coordinates
+
+    def _update_ranking(self) -> None:
+        """Ranks coordinates by how much they vary, since those exclude most poses."""
+        if self._count >= self._next_ranking:
+            known = np.nan_to_num(self._coordinates[:, :self._count])
+            self._ranking = np.argsort(-known.std(axis=1))
+            self._next_ranking = 2 * self._count

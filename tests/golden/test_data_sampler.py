@@ -21,5 +21,5 @@ def test_same_poses_are_kept(golden):
         sampler = AdaptivePoseSampler(
             100, check_validity == "1", assume_nan_unchanged == "1", int(buffer_size or 1)
         )
-        is_skipped = [not sampler.keeps(pose) for pose in numbers[walk]]
+        is_skipped = [not sampler.keep_if_moved(pose) for pose in numbers[walk]]
         np.testing.assert_array_equal(is_skipped, numbers[key], err_msg=key)
