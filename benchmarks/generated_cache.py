@@ -11,7 +11,8 @@ from metrabs.data.storage.cache import CacheWriter
 from metrabs.data.storage.columns import Rows
 from metrabs.data.storage.encoding import COMPRESSED_MASK, COUNTS, PARTS, RECORD
 from metrabs.files import PathLike
-from metrabs.skeletons.tables import DATASETS_3D, format_members, merged_joint_info
+from metrabs.skeletons.merged_sets import member_names
+from metrabs.skeletons.tables import format_members, merged_joint_info
 
 _BLOCK_LENGTH = 4096
 _MASK_BYTES = 150
@@ -28,7 +29,7 @@ def write_generated_cache(path: PathLike, num_examples: int) -> None:
 
 def generated_rows(num_examples: int) -> Iterator[Rows]:
     """Yields examples in blocks; within a block all are of one dataset."""
-    templates = [_template(name) for name in DATASETS_3D]
+    templates = [_template(name) for name in member_names("huge8")]
     for block, start in enumerate(range(0, num_examples, _BLOCK_LENGTH)):
         rows = templates[block % len(templates)]
         if start + _BLOCK_LENGTH > num_examples:

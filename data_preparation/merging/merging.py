@@ -76,7 +76,7 @@ def merge(
                 bones.add(source, rows)
         usual_lengths = bones.lengths_mm
     counts = []
-    with CacheWriter(path, merged.name, merged.joint_info, merged.shares) as writer:
+    with CacheWriter(path, merged.name, merged.joint_info, merged.samples_per_batch) as writer:
         measured = {phase: _MeanBoneLengths(len(merged.joint_info.edges))
                     for phase in ("train", "trainval")}
         for phase in ("train", "valid"):

@@ -1,7 +1,8 @@
 """The tables of all skeleton conventions: datasets, merged joint lists, exported skeletons.
 
 `data/datasets.json` holds each dataset's own joint list, `data/merged.json` the joint lists that
-result from merging them, and `data/export.json` the skeletons that a packaged model offers.
+result from merging them (and more, see `metrabs.skeletons.merged_sets`), `data/export.json` the
+skeletons that a packaged model offers.
 Edges are chains of names as `JointInfo` reads them, or index pairs.
 """
 
@@ -16,19 +17,6 @@ from typing import Any, Optional
 
 from metrabs.errors import unknown_name_error
 from metrabs.skeletons.joint_info import Edge, JointInfo
-
-# The datasets of the merged sets in merging order (paper, supplementary: "28 datasets").
-DATASETS_3D: tuple[str, ...] = (
-    "surreal", "h36m", "fit3d", "chi3d", "humansc3d", "sailvos", "panoptic", "muco", "aist", "gpa",
-    "humbi", "aspset", "agora", "tdoh", "tdpeople", "bml_movi", "mads", "umpm", "bmhad",
-    "tdhp_full", "totalcapture", "jta", "ikea", "human4d", "behave", "rich", "spec", "hspace",
-)  # fmt: skip
-MEDIUM3_DATASETS: tuple[str, ...] = (
-    "surreal", "h36m", "sailvos", "panoptic", "muco", "aist", "humbi", "agora", "jta", "tdhp_full",
-    "tdpeople", "totalcapture", "rich", "hspace",
-)  # fmt: skip
-SMALL5_DATASETS: tuple[str, ...] = ("surreal", "h36m", "muco")
-DATASETS_2D: tuple[str, ...] = ("mpii", "coco", "posetrack", "jrdb")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +52,7 @@ def merged_joint_info(name: str) -> JointInfo:
         name: 'huge8' (555 joints), 'medium3' (277), 'small5' (77), 'huge2d_common' (17) or
             'kinectv2' (25 joints that only some packaged models have).
     """
-    entry = _lookup("merged skeleton", name, _read_table("merged"))
+    entry = _lookup("merged skeleton", name, read_table("merged"))
     return JointInfo(entry["joints"], entry["edges"])
 
 
@@ -73,10 +61,10 @@ def dataset_joint_info(dataset: str, merged_names: bool = True) -> JointInfo:
     """Returns the joint list of one dataset, in the dataset's own order.
 
     Args:
-        dataset: one of DATASETS_3D, DATASETS_2D, or 'tdhp' and 'mupots' (used for validation).
+        dataset: A name in `data/datasets.json`, such as 'h36m'.
         merged_names: with the format suffix of the merged sets, else as in the dataset.
     """
-    entry = _lookup("dataset", dataset, _read_table("datasets"))
+    entry = _lookup("dataset", dataset, read_table("datasets"))
     joint_info = JointInfo(entry["joints"], entry["edges"])
     return joint_info.with_suffix(entry["suffix"]) if merged_names else joint_info
 
@@ -108,7 +96,7 @@ def export_skeletons(
         _known_edges(ids) if joint_edges is None else [(int(a), int(b)) for a, b in joint_edges]
     )
     skeletons = {}
-    for name, entry in _read_table("export").items():
+    for name, entry in read_table("export").items():
         joints = entry["joints"].split(",")
         if all(joint in ids for joint in joints):
             skeletons[name] = _named_skeleton([ids[joint] for joint in joints], edges, entry)
@@ -158,6 +146,7 @@ def _lookup(kind: str, name: str, table: dict[str, Any]) -> Any:
 
 
 @functools.cache
-def _read_table(name: str) -> dict[str, Any]:
+def read_table(name: str) -> dict[str, Any]:
+    """Returns the content of `data/<name>.json`; it must not be changed."""
     path = importlib.resources.files("metrabs.skeletons") / "data" / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))

@@ -18,12 +18,12 @@ import numpy as np
 from tqdm import tqdm
 
 from metrabs.data.examples import Pose2DExample, Pose3DExample
-from metrabs.data.loading.sampler import SHARES
 from metrabs.data.storage.cache import CacheWriter
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.parallel import results_as_completed
 from metrabs.skeletons import JointInfo, tables
+from metrabs.skeletons.merged_sets import member_names, samples_per_batch
 from metrabs.synthetic.shards import (
     TEST_SECTION,
     Annotation,
@@ -98,7 +98,7 @@ def build_pile(
 
 def num_train_examples(dataset: str, examples_per_dataset: int) -> int:
     """Returns how many training pictures a 3D dataset gets, in proportion to its batch share."""
-    shares = SHARES["huge8"]
+    shares = samples_per_batch("huge8")
     mean_share = sum(shares.values()) / len(shares)
     return max(1, round(examples_per_dataset * shares[dataset] / mean_share))
 
@@ -107,10 +107,10 @@ def _plan(
     seed: int, num_train: int, num_valid: int, num_test: int, num_train_2d: int
 ) -> list[Shard]:
     shards = []
-    for dataset in tables.DATASETS_3D:
+    for dataset in member_names("huge8"):
         shards += plan_shards(seed, dataset, "train", num_train_examples(dataset, num_train))
         shards += plan_shards(seed, dataset, "valid", num_valid)
-    for dataset in tables.DATASETS_2D:
+    for dataset in member_names("huge2d_common"):
         shards += plan_shards(seed, dataset, "train", num_train_2d)
     return shards + plan_shards(seed, TEST_SECTION, "test", num_test)
 
@@ -139,9 +139,9 @@ def _merged() -> list[_Merged]:
         tables.merged_joint_info(name) for name in ("huge8", "medium3", "small5")
     )
     return [
-        _Merged("synth28", tuple(tables.DATASETS_3D), huge, SHARES["huge8"]),
-        _Merged("synth14", tuple(tables.MEDIUM3_DATASETS), medium, SHARES["medium3"]),
-        _Merged("synth3", tuple(tables.SMALL5_DATASETS), small, SHARES["small5"]),
+        _Merged("synth28", member_names("huge8"), huge, samples_per_batch("huge8")),
+        _Merged("synth14", member_names("medium3"), medium, samples_per_batch("medium3")),
+        _Merged("synth3", member_names("small5"), small, samples_per_batch("small5")),
         _Merged("synth1", ("h36m",), tables.dataset_joint_info("h36m"), None),
     ]
 
@@ -187,9 +187,9 @@ def _example_3d(annotation: Annotation, joints_mm: np.ndarray, prefix: str) -> P
 def _write_cache_2d(shards: Sequence[Shard], root: pathlib.Path, prefix: str) -> pathlib.Path:
     path = root / "cache" / "synth2d.pkl"
     joint_info = tables.merged_joint_info("huge2d_common")
-    with CacheWriter(path, "synth2d", joint_info, SHARES["huge2d"]) as writer:
+    with CacheWriter(path, "synth2d", joint_info, samples_per_batch("huge2d_common")) as writer:
         for shard in shards:
-            if shard.section not in tables.DATASETS_2D:
+            if shard.section not in member_names("huge2d_common"):
                 continue
             for annotation in read_annotations(shard, root):
                 example = Pose2DExample(

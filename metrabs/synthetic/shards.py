@@ -20,6 +20,7 @@ from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
 from metrabs.resumable import fingerprint
 from metrabs.skeletons import tables
+from metrabs.skeletons.merged_sets import member_names
 from metrabs.synthetic.joints import joints_of
 from metrabs.synthetic.looks import LOOKS, find_look
 from metrabs.synthetic.photo import encode_jpeg
@@ -158,7 +159,7 @@ def _look_of(rng: np.random.Generator, shard: Shard) -> str:
         return shard.section
     if rng.random() < _HELD_OUT_SHARE:
         return "heldout"
-    return str(rng.choice(tables.DATASETS_3D))
+    return str(rng.choice(member_names("huge8")))
 
 
 def _annotation_row(crop: PersonCrop, look_name: str) -> dict[str, Any]:
@@ -180,7 +181,7 @@ def _annotation_row(crop: PersonCrop, look_name: str) -> dict[str, Any]:
 
 
 def _annotated_joints(crop: PersonCrop, look_name: str) -> np.ndarray:
-    if look_name not in tables.DATASETS_2D:
+    if look_name not in member_names("huge2d_common"):
         return joints_of(crop.person.state).astype(np.float32)
     names = tables.merged_joint_info("huge2d_common").names
     own_names = set(tables.dataset_joint_info(look_name, merged_names=False).names)

@@ -19,6 +19,7 @@ from metrabs.models.crop_model import CropModel
 from metrabs.models.joint_selection import skeleton_indices
 from metrabs.models.mirroring import predict_with_mirroring
 from metrabs.skeletons import JointInfo, tables
+from metrabs.skeletons.merged_sets import member_names
 from metrabs.training.model_loading import load_crop_model, source_checkpoint
 from metrabs.training.prediction_files import (
     check_prediction_path,
@@ -149,7 +150,7 @@ def _output_joint_indices(joint_info: JointInfo, skeleton: Optional[str]) -> lis
     """Finds the model's joints that make up a skeleton: a dataset's, a merged one, or all."""
     if not skeleton:
         return list(range(joint_info.num_joints))
-    if skeleton in (*tables.DATASETS_3D, *tables.DATASETS_2D):
+    if skeleton in (*member_names("huge8"), *member_names("huge2d_common")):
         suffix = tables.format_suffix(tables.format_members(skeleton)[0])
         names = tables.dataset_joint_info(skeleton, merged_names=False).names
         return skeleton_indices(joint_info.names, names, suffix)

@@ -8,14 +8,15 @@ import numpy as np
 
 from benchmarks.generated_cache import generated_rows, write_generated_cache
 from metrabs.data.storage.cache import open_cache
-from metrabs.skeletons.tables import DATASETS_3D, format_members
+from metrabs.skeletons.merged_sets import member_names
+from metrabs.skeletons.tables import format_members
 
 
 def test_generated_examples_are_whole(tmp_path):
     write_generated_cache(tmp_path / "set.pkl", 4200)
     table = open_cache(tmp_path / "set.pkl").train
     assert len(table) == 4200
-    for index, dataset in ((17, DATASETS_3D[0]), (4100, DATASETS_3D[1])):
+    for index, dataset in ((17, member_names("huge8")[0]), (4100, member_names("huge8")[1])):
         example = table[index]
         assert example.dataset == dataset and example.image_path.endswith(f"/{index:08d}.jpg")
         known = np.flatnonzero(~np.isnan(example.world_coords[:, 0]))

@@ -7,11 +7,12 @@ import pytest
 from metrabs.errors import UserError
 from metrabs.skeletons import JointInfo, tables
 from metrabs.skeletons.conversion import merge_joint_infos
+from metrabs.skeletons.merged_sets import member_names
 
 MERGED = [
-    ("huge8", tables.DATASETS_3D, 555, 446),
-    ("medium3", tables.MEDIUM3_DATASETS, 277, 251),
-    ("small5", tables.SMALL5_DATASETS, 77, 74),
+    ("huge8", member_names("huge8"), 555, 446),
+    ("medium3", member_names("medium3"), 277, 251),
+    ("small5", member_names("small5"), 77, 74),
 ]
 ALL_MERGED = [*(row[0] for row in MERGED), "huge2d_common"]
 
@@ -33,9 +34,9 @@ def test_every_dataset_annotates_joints_of_the_merged_list(name, members, num_jo
 
 
 def test_there_are_28_datasets_and_the_smaller_sets_are_parts_of_them():
-    assert len(tables.DATASETS_3D) == len(set(tables.DATASETS_3D)) == 28
-    assert set(tables.SMALL5_DATASETS) < set(tables.MEDIUM3_DATASETS) < set(tables.DATASETS_3D)
-    assert len(tables.MEDIUM3_DATASETS) == 14
+    assert len(member_names("huge8")) == len(set(member_names("huge8"))) == 28
+    assert set(member_names("small5")) < set(member_names("medium3")) < set(member_names("huge8"))
+    assert len(member_names("medium3")) == 14
 
 
 @pytest.mark.parametrize("name", ALL_MERGED)
@@ -47,7 +48,7 @@ def test_mirroring_a_merged_list_is_an_involution_that_keeps_the_edges(name):
 
 
 def test_2d_members_merge_to_22_names_that_contain_the_17_of_the_2d_loss():
-    members = [(tables.dataset_joint_info(name), "") for name in tables.DATASETS_2D]
+    members = [(tables.dataset_joint_info(name), "") for name in member_names("huge2d_common")]
     common = tables.merged_joint_info("huge2d_common")
     names = merge_joint_infos(members).names
     assert len(names) == 22 and set(common.names) < set(names)

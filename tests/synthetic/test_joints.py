@@ -5,6 +5,7 @@ import pytest
 
 from metrabs.errors import UserError
 from metrabs.skeletons import tables
+from metrabs.skeletons.merged_sets import member_names
 from metrabs.synthetic import body, shapes
 from metrabs.synthetic.joints import anatomical_points_of, joint_places, joints_of
 from metrabs.synthetic.poses import POSE_CLASSES, sample_pose
@@ -22,7 +23,7 @@ def test_every_one_of_the_555_joints_has_a_place(state):
     assert np.isfinite(joints).all()
 
 
-@pytest.mark.parametrize("dataset", [*tables.DATASETS_3D, *tables.DATASETS_2D])
+@pytest.mark.parametrize("dataset", [*member_names("huge8"), *member_names("huge2d_common")])
 def test_every_dataset_can_be_annotated_completely(dataset, state):
     names = tables.format_members(dataset)
     assert joints_of(state, names).shape == (len(names), 3)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from metrabs.errors import UserError
-from metrabs.skeletons import tables
+from metrabs.skeletons.merged_sets import member_names
 from metrabs.synthetic.looks import LOOKS, find_look
 from metrabs.synthetic.outfits import STYLES
 from metrabs.synthetic.poses import POSE_CLASSES
@@ -11,7 +11,7 @@ from metrabs.synthetic.surroundings import KINDS
 
 
 def test_every_dataset_has_a_look_and_one_is_held_out():
-    assert set(LOOKS) == {*tables.DATASETS_3D, *tables.DATASETS_2D, "heldout"}
+    assert set(LOOKS) == {*member_names("huge8"), *member_names("huge2d_common"), "heldout"}
 
 
 @pytest.mark.parametrize("name", LOOKS)

@@ -11,10 +11,10 @@ import time
 import numpy as np
 import pytest
 
-from metrabs.data.loading.sampler import SHARES
 from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
 from metrabs.skeletons import tables
+from metrabs.skeletons.merged_sets import member_names, samples_per_batch
 from metrabs.synthetic.pile import build_pile, num_train_examples
 
 _SIZES = {"examples_per_dataset": 1, "valid_examples_per_dataset": 1, "num_test_examples": 6,
@@ -34,13 +34,13 @@ def pile(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.mark.parametrize("name, joint_list, members", [
-    ("synth28", "huge8", tables.DATASETS_3D), ("synth14", "medium3", tables.MEDIUM3_DATASETS),
-    ("synth3", "small5", tables.SMALL5_DATASETS),
+    ("synth28", "huge8", member_names("huge8")), ("synth14", "medium3", member_names("medium3")),
+    ("synth3", "small5", member_names("small5")),
 ])
 def test_merged_sets_hold_their_members_with_their_own_joints(pile, name, joint_list, members):
     dataset = open_cache(pile / "cache" / f"{name}.pkl")
     assert dataset.joint_info.names == tables.merged_joint_info(joint_list).names
-    assert dataset.shares == SHARES[joint_list]
+    assert dataset.shares == samples_per_batch(joint_list)
     assert {example.dataset for example in dataset.train} == set(members)
     assert {example.dataset for example in dataset.valid} == set(members)
     for example in [*dataset.train, *dataset.valid]:
@@ -81,8 +81,8 @@ def test_images_are_there_and_boxes_lie_in_them(pile):
 def test_two_dimensional_set_has_the_common_joints(pile):
     dataset = open_cache(pile / "cache" / "synth2d.pkl")
     assert dataset.joint_info.names == tables.merged_joint_info("huge2d_common").names
-    assert {example.dataset for example in dataset.train} == set(tables.DATASETS_2D)
-    assert dataset.shares == SHARES["huge2d"]
+    assert {example.dataset for example in dataset.train} == set(member_names("huge2d_common"))
+    assert dataset.shares == samples_per_batch("huge2d_common")
 
 
 def test_some_sets_have_masks_and_some_have_none(pile):
@@ -123,7 +123,7 @@ def test_image_paths_are_relative_to_the_data_root(pile, tmp_path, monkeypatch):
 
 
 def test_training_pictures_follow_the_shares_of_a_batch():
-    counts = {name: num_train_examples(name, 120) for name in tables.DATASETS_3D}
+    counts = {name: num_train_examples(name, 120) for name in member_names("huge8")}
     assert sum(counts.values()) == pytest.approx(120 * 28, rel=0.01)
     assert counts["panoptic"] == pytest.approx(7 * counts["human4d"], rel=0.02)
 

@@ -22,24 +22,6 @@ import numpy as np
 from metrabs.data.examples import Example, dataset_codes
 from metrabs.errors import UserError
 
-SHARES: dict[str, dict[str, int]] = {
-    "huge8": {
-        "h36m": 4, "muco": 6, "humbi": 5, "tdoh": 3, "agora": 3, "surreal": 5, "panoptic": 7,
-        "aist": 6, "aspset": 4, "gpa": 4, "tdpeople": 4, "sailvos": 5, "bml_movi": 5, "mads": 2,
-        "umpm": 2, "bmhad": 3, "tdhp_full": 3, "totalcapture": 3, "jta": 3, "ikea": 2,
-        "human4d": 1, "behave": 3, "rich": 4, "spec": 2, "fit3d": 2, "chi3d": 1,
-        "humansc3d": 1, "hspace": 3,
-    },
-    "medium3": {
-        "h36m": 9, "muco": 9, "humbi": 7, "agora": 5, "surreal": 8, "panoptic": 9, "aist": 9,
-        "tdpeople": 6, "sailvos": 7, "totalcapture": 5, "jta": 5, "tdhp_full": 5, "rich": 7,
-        "hspace": 5,
-    },
-    "small5": {"surreal": 32, "h36m": 32, "muco": 32},
-    "huge2d": {"mpii": 8, "coco": 8, "jrdb": 8, "posetrack": 8},
-}
-"""Examples per batch of each member of the merged sets, in batch order (as released)."""
-
 
 class BatchPlan:
     """Says which examples form each batch.

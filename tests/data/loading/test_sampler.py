@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrabs.data.loading.sampler import SHARES, BatchPlan, interleaved_order
+from metrabs.data.loading.sampler import BatchPlan, interleaved_order
 from metrabs.errors import UserError
+from metrabs.skeletons.merged_sets import merged_set_names, samples_per_batch
 from tests.data.conftest import random_example_3d
 
 COUNTS = st.lists(st.integers(1, 9), min_size=1, max_size=8)
@@ -44,11 +45,11 @@ def test_an_interleaved_cycle_keeps_every_prefix_near_the_shares(counts):
     assert np.abs(taken - share).max() < 1
 
 
-@pytest.mark.parametrize("name", SHARES)
+@pytest.mark.parametrize("name", merged_set_names())
 def test_every_full_batch_of_a_merged_set_has_exactly_its_shares_in_order(name):
-    shares = SHARES[name]
+    shares = samples_per_batch(name)
     batch_size = sum(shares.values())
-    assert batch_size == (32 if name == "huge2d" else 96)
+    assert batch_size == (32 if name == "huge2d_common" else 96)
     examples = examples_of(shares)
     plan = BatchPlan(examples, batch_size, 1, shares)
     expected = [name for name, count in shares.items() for _ in range(count)]
@@ -57,13 +58,13 @@ def test_every_full_batch_of_a_merged_set_has_exactly_its_shares_in_order(name):
 
 
 def test_the_numbers_of_sections_are_those_of_the_paper():
-    num_sections = {name: len(shares) for name, shares in SHARES.items()}
-    assert num_sections == {"huge8": 28, "medium3": 14, "small5": 3, "huge2d": 4}
+    num_sections = {name: len(samples_per_batch(name)) for name in merged_set_names()}
+    assert num_sections == {"huge8": 28, "medium3": 14, "small5": 3, "huge2d_common": 4}
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 12, 32, 40, 192])
 def test_other_batch_sizes_keep_the_shares_on_average_and_nearly_in_each_batch(batch_size):
-    shares = SHARES["huge8"]
+    shares = samples_per_batch("huge8")
     examples = examples_of(shares)
     plan = BatchPlan(examples, batch_size, 1, shares)
     num_steps = 96
@@ -88,8 +89,8 @@ def test_every_section_shows_all_its_examples_once_per_epoch_in_changing_order()
 
 
 def test_a_step_can_be_asked_for_in_any_order_and_by_another_plan():
-    examples = examples_of(SHARES["small5"], 11)
-    one, other = (BatchPlan(examples, 10, 5, SHARES["small5"]) for _ in range(2))
+    examples = examples_of(samples_per_batch("small5"), 11)
+    one, other = (BatchPlan(examples, 10, 5, samples_per_batch("small5")) for _ in range(2))
     later = one.example_indices(777)
     one.example_indices(3)
     assert np.array_equal(one.example_indices(777), later)

@@ -23,10 +23,10 @@ def test_members_give_the_joints_and_edges_of_the_merged_set(name, num_joints):
 
 
 @pytest.mark.parametrize("name", ["huge8", "medium3", "small5", "huge2d_common"])
-def test_the_training_members_are_those_with_shares_of_a_batch(name):
+def test_the_training_members_are_those_in_batches(name):
     merged = merged_set(name)
-    assert {m.name for m in merged.members if "train" in m.use} == set(merged.shares)
-    assert sum(merged.shares.values()) == (96 if merged.is_3d else 32)
+    assert {m.name for m in merged.members if "train" in m.use} == set(merged.samples_per_batch)
+    assert sum(merged.samples_per_batch.values()) == (96 if merged.is_3d else 32)
 
 
 def test_validation_is_on_the_3dhp_test_set_and_mupots():
@@ -38,11 +38,8 @@ def test_validation_is_on_the_3dhp_test_set_and_mupots():
 def test_only_some_members_can_be_chosen():
     merged = merged_set("huge8").with_members(["muco", "h36m", "tdhp"])
     assert [member.name for member in merged.members] == ["h36m", "muco", "tdhp"]
-    assert merged.shares == {"h36m": 4, "muco": 6}
+    assert merged.samples_per_batch == {"h36m": 4, "muco": 6}
     with pytest.raises(UserError, match="'h37m'"):
         merged_set("huge8").with_members(["h37m"])
 
 
-def test_unknown_merged_sets_are_reported():
-    with pytest.raises(UserError, match="'huge9'.*small5"):
-        merged_set("huge9")
