@@ -58,8 +58,8 @@ def average_checkpoints(
     """Writes a checkpoint with the mean weights of others, without optimizer.
 
     Args:
-        paths: checkpoints of models of the same settings and joints.
-        folder: where to write; must hold no checkpoint.
+        paths: Checkpoints of models with the same settings and joints.
+        folder: Folder of the new checkpoint; must not contain one yet.
         weights: Weight of each checkpoint in the mean, in any unit; default: equal weights.
 
     Returns:

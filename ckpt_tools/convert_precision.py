@@ -43,12 +43,12 @@ class PrecisionSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
-    """What came of a conversion.
+    """The result of a conversion.
 
     Attributes:
-        checkpoint: the new one.
-        old_dtype, new_dtype: types of computation.
-        difference_mm: largest distance between joints that the two predict on noise.
+        checkpoint: The new checkpoint.
+        old_dtype, new_dtype: Types of computation.
+        difference_mm: Largest distance between the joints that the two predict on noise.
     """
 
     checkpoint: pathlib.Path
@@ -61,9 +61,9 @@ def convert_precision(path: PathLike, dtype: str, folder: PathLike) -> Conversio
     """Writes a checkpoint of the same model that computes in another precision.
 
     Args:
-        path: the checkpoint to convert.
-        dtype: 'float32', 'float16' or 'bfloat16'.
-        folder: where to write; must hold no checkpoint.
+        path: The checkpoint to convert.
+        dtype: Type of computation: 'float32', 'float16' or 'bfloat16'.
+        folder: Folder of the new checkpoint; must not contain one yet.
 
     Raises:
         UserError: the checkpoint is missing or damaged, or the type is unknown.

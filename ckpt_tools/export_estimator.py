@@ -4,8 +4,8 @@
     python -m ckpt_tools.export_estimator --model=crop_model/ --detector=none \\
         --affine_weights=weights.npz --output=estimator.tar.gz
 
-The result needs TensorFlow alone: `tf.saved_model.load('estimator/').detect_poses(image)`. A name
-that ends in .tar.gz gives an archive as `hub.load` expects it.
+The result needs TensorFlow alone: `tf.saved_model.load('estimator/').detect_poses(image)`. An
+output that ends in .tar.gz is an archive as `hub.load` expects it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ The model is a checkpoint of ours, an exported crop model, or an original SavedM
 settings are then assumed as by ckpt_tools.import_released without flags.
 
 The file takes `image` float32 `[n, S, S, 3]`, RGB in 0..1, and `intrinsic_matrix` float32
-`[n, 3, 3]`, and gives `poses3d` float32 `[n, J, 3]`, mm in the camera frame of the crop. Its
+`[n, 3, 3]`, and outputs `poses3d` float32 `[n, J, 3]`, mm in the camera frame of the crop. Its
 metadata hold `joint_names` and `joint_edges` as JSON.
 """
 
@@ -50,19 +50,19 @@ class OnnxSettings:
 
 
 def export_onnx(crop_model: Any, path: PathLike, tolerance_mm: float = 1.0) -> float:
-    """Writes a crop model as an ONNX file, if that predicts the same.
+    """Writes a crop model as an ONNX file, provided that the file predicts the same.
 
     Args:
-        crop_model: live, or a loaded SavedModel.
-        path: of the file to write.
-        tolerance_mm: largest difference between joints that counts as the same.
+        crop_model: A crop model, live or loaded from a SavedModel.
+        path: The file to write.
+        tolerance_mm: Largest distance between joints that counts as the same prediction.
 
     Returns:
         The largest distance in mm between joints that ONNX Runtime and TensorFlow predict on
         noise.
 
     Raises:
-        UserError: the extra is not installed, the model has parts that ONNX lacks, or the
+        UserError: the extra is not installed, the model has operations that ONNX lacks, or the
             predictions differ.
     """
     onnx = _import_onnx()
@@ -96,8 +96,8 @@ def onnx_predictor(path: PathLike) -> CropPredictor:
 
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has many kinds and no common base
-        raise UserError(f"'{path}' is no usable ONNX model: {error}.") from error
+    except Exception as error:  # ONNX Runtime has many error types without a common base
+        raise UserError(f"'{path}' is not a usable ONNX model: {error}.") from error
 
     def _predict(crops: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
         return session.run(None, {"image": crops, "intrinsic_matrix": intrinsics})[0]
@@ -140,7 +140,7 @@ def _convert(predict: Any, side: int) -> Any:
 
 
 def _convert_cross(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Vector product over the last axis, which ONNX does not have: a1 b2 - a2 b1, cyclically."""
+    """Cross product over the last axis, which ONNX does not have: a1 b2 - a2 b1, cyclically."""
     first, second = node.input
     shapes, dtypes = node.output_shapes, node.output_dtypes
 

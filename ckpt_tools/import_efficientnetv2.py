@@ -57,16 +57,16 @@ def import_efficientnetv2(
     """Writes the weights of an official checkpoint as a Keras weights file.
 
     Args:
-        source: the checkpoint, its folder, or the .tgz of it.
-        backbone: which network it is of, such as 'efficientnetv2-s'.
-        output: .h5 file, to be given as `--backbone_weights`.
-        use_averages: take the moving averages instead of the plain values.
+        source: The checkpoint, its folder, or its .tgz archive.
+        backbone: Name of the network, such as 'efficientnetv2-s'.
+        output: The .h5 file to write, for `--backbone_weights`.
+        use_averages: Whether to import moving averages instead of plain values.
 
     Returns:
         Number of variables.
 
     Raises:
-        UserError: the checkpoint is damaged, of another network, or has no moving averages.
+        UserError: the checkpoint is damaged, belongs to another network, or lacks averages.
     """
     name = canonical_backbone_name(backbone)
     known = [known_name for known_name in backbone_names() if known_name.startswith(_PREFIX)]
@@ -96,7 +96,7 @@ def _read(
     wanted = {}
     for weight in network.weights:
         layer, _, kind = variable_name(weight).rpartition("/")
-        # Below the name of the model, which the published files have in front.
+        # Without the name of the model, which precedes names in the published files.
         wanted[f"{layers[layer]}/{kind}"[len(name) + 1 :]] = tuple(weight.shape)
     matches = match_names(wanted, {n: v.shape for n, v in plain.items()}, f"'{stored.path}'")
     chosen = {**plain, **averages} if use_averages else plain
@@ -105,7 +105,7 @@ def _read(
 
 @contextlib.contextmanager
 def _checkpoint_of(source: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the path of a checkpoint or its folder, unpacking an archive for the time."""
+    """Yields the path of a checkpoint or its folder, unpacking an archive temporarily."""
     if not source.is_file() or source.suffix == ".index":
         yield source
         return
@@ -113,7 +113,7 @@ def _checkpoint_of(source: pathlib.Path) -> Iterator[pathlib.Path]:
         try:
             extract_archive(source, pathlib.Path(scratch))
         except DamagedArchiveError as error:
-            raise UserError(f"'{source}' is no usable archive: {error}.") from error
+            raise UserError(f"'{source}' is not a usable archive: {error}.") from error
         records = sorted(pathlib.Path(scratch).rglob("checkpoint"))
         yield records[0].parent if records else _only_index(pathlib.Path(scratch), source)
 
@@ -121,7 +121,7 @@ def _checkpoint_of(source: pathlib.Path) -> Iterator[pathlib.Path]:
 def _only_index(folder: pathlib.Path, source: pathlib.Path) -> pathlib.Path:
     found = sorted(folder.rglob("*.index"))
     if len(found) != 1:
-        raise UserError(f"'{source}' must hold one checkpoint, and it holds {len(found)}.")
+        raise UserError(f"'{source}' must contain one checkpoint, but contains {len(found)}.")
     return found[0]
 
 

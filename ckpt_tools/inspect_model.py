@@ -47,18 +47,19 @@ class InspectionSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-    """What a file of weights tells about itself.
+    """What a checkpoint or SavedModel contains.
 
     Attributes:
-        kind: 'full-image model', 'crop model', 'checkpoint of a run' or 'checkpoint'.
-        path: of the variables.
-        num_parameters: values of all floating-point variables, by part of the model.
-        num_bytes: of all variables.
-        dtypes: number of variables of each type.
-        joint_names: of the crop model, where there is one.
-        input_resolution: side of the crops in pixels, where it is stored.
-        skeletons: number of joints of each output format of a full-image model.
-        settings: those of its run that differ from the defaults; None where they are not stored.
+        kind: One of 'full-image model', 'crop model', 'SavedModel', 'checkpoint of a run' and
+            'checkpoint'.
+        path: Path of the variables.
+        num_parameters: Number of floating-point values, by part of the model.
+        num_bytes: Size of all variables.
+        dtypes: Number of variables of each type.
+        joint_names: Joints of the crop model, where there is one.
+        input_resolution: Side of the crops in pixels, where it is stored.
+        skeletons: Number of joints of each output format of a full-image model.
+        settings: Settings of its run that differ from the defaults; None where not stored.
     """
 
     kind: str
@@ -72,7 +73,7 @@ class Inspection:
     settings: Optional[dict[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns everything in types that JSON knows."""
+        """Returns all attributes in types that JSON supports."""
         return dataclasses.asdict(self)
 
     def to_text(self) -> str:
@@ -98,13 +99,13 @@ class Inspection:
 
 
 def inspect(path: PathLike) -> Inspection:
-    """Reads what a file tells about itself; no model is built, so that this takes a moment.
+    """Summarises a file; no model is built, so that this takes a moment.
 
     Args:
-        path: a SavedModel, a checkpoint, or a folder with checkpoints.
+        path: A SavedModel, a checkpoint, or a folder with checkpoints.
 
     Raises:
-        UserError: there is nothing of the kind, or it is damaged.
+        UserError: there is neither, or it is damaged.
     """
     stored = StoredVariables(path)
     resolution = _find(stored, "input_resolution")
@@ -145,7 +146,7 @@ def _kind(path: pathlib.Path, stored: StoredVariables) -> str:
 
 
 def _parts(stored: StoredVariables) -> dict[str, str]:
-    """Returns {key of a variable: part of the model that it belongs to}."""
+    """Returns {key of a variable: part of the model that owns it}."""
     parts: dict[str, str] = {}
     for part in _PARTS:
         for variable in stored.below(part):
@@ -157,7 +158,7 @@ def _parts(stored: StoredVariables) -> dict[str, str]:
 
 
 def _settings(path: pathlib.Path) -> Optional[dict[str, Any]]:
-    """Reads settings as they stand, also those of other versions of this program."""
+    """Reads settings as stored, including those of other versions of this program."""
     is_saved_model = path.name == "variables"
     folder = path.parent.parent if is_saved_model else path.parent
     settings = _read_json(folder / CONFIG_FILE)

@@ -22,14 +22,14 @@ def run_tool(
     """Runs a command.
 
     Args:
-        usage: text of --help above the list of flags.
-        settings_class: dataclass whose fields are declared by `metrabs.settings.setting`. A field
+        usage: Text of --help above the list of flags.
+        settings_class: Dataclass whose fields are declared by `metrabs.settings.setting`. A field
             whose default is None, though its type is not Optional, must be given.
-        action: does the work, given the settings.
-        arguments: command line without the program's name; default: that of this process.
-        positional: name of the field that takes the positional arguments, a tuple of strings;
+        action: Function that does the work, given the settings.
+        arguments: Command line without the program's name; default: that of this process.
+        positional: Name of the field that takes the positional arguments, a tuple of strings;
             default: there must be none.
-        aliases: earlier spelling of a flag -> its name.
+        aliases: Earlier spelling of a flag -> its name.
 
     Returns:
         The exit code, see `metrabs.command.run_command`.

@@ -42,7 +42,7 @@ def noise_crops(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns crops `[n, S, S, 3]` of smooth noise in 0..1 and intrinsics `[n, 3, 3]`, float32.
 
-    All values are multiples of 1/1024, so that they are the same in float16.
+    All values are multiples of 1/1024, which float16 represents exactly.
     """
     coarse = rng.uniform(0, 1, [num_crops, 12, 12, 3]).astype(np.float32)
     crops = tf.image.resize(coarse, [proc_side, proc_side], method="bicubic").numpy()

@@ -1,4 +1,4 @@
-"""Checkpoints that hold a crop model alone, without the state of a run."""
+"""Checkpoints that contain a crop model alone, without the state of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def locate_checkpoint(path: PathLike) -> pathlib.Path:
     """Returns the checkpoint at a path, which may be relative to the current folder.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no checkpoint.
     """
     return find_checkpoint(pathlib.Path(path).absolute(), pathlib.Path())
 
@@ -25,13 +25,13 @@ def write_model_checkpoint(
 ) -> pathlib.Path:
     """Writes a crop model with its description as `ckpt-<num_steps>`.
 
-    An interruption leaves no checkpoint that anything would find.
+    An interruption leaves no checkpoint that any program would find.
 
     Args:
         model: The crop model.
         description: What it is built from.
-        folder: Where to write; must not hold another checkpoint.
-        num_steps: Steps that the model was trained for, where known.
+        folder: Folder of the checkpoint; must not contain another one.
+        num_steps: Number of steps that the model was trained for, where known.
 
     Returns:
         The checkpoint's path without file endings.
@@ -46,10 +46,10 @@ def write_model_checkpoint(
 
 
 def check_empty(folder: PathLike) -> pathlib.Path:
-    """Makes sure that a folder is new, empty, or left by an interrupted call.
+    """Checks that a folder is new, empty, or left by an interrupted call.
 
     Raises:
-        UserError: it holds a checkpoint, or is not a folder.
+        UserError: it contains a checkpoint, or is not a folder.
     """
     path = pathlib.Path(folder)
     if path.exists() and (not path.is_dir() or (path / "checkpoint").exists()):

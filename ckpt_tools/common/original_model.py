@@ -1,9 +1,9 @@
-"""Crop models of the original release: reading them, and writing ours in their layout.
+"""Crop models of the original implementation: reading them, and writing ours in their layout.
 
-A released crop model is a SavedModel with the parts `backbone` and `heatmap_heads` and the
+An original crop model is a SavedModel with the parts `backbone` and `heatmap_heads` and the
 variables `joint_names`, `joint_edges` and `input_resolution`. It may be nested as `crop_model` in
-a full-image model. Its settings are not in the file; what its variables do not tell has to be
-given.
+a full-image model. Its settings are not in the file; those that do not follow from its
+variables have to be given.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ def read_original_crop_model(
     """Builds the crop model of a SavedModel, mapping its variables by name.
 
     Args:
-        path: folder of a SavedModel in the layout of the release: a crop model, or a full-image
-            model with one inside. Our own exports of crop models are read, too.
-        settings: by flat name, whatever the file does not tell. The backbone is told by the
-            variable names of EfficientNetV2 only; see `metrabs.config.ModelConfig` for
+        path: Folder of a SavedModel in the original layout: a crop model, or a full-image model
+            that contains one. Our own exports of crop models are also read.
+        settings: Settings by flat name that do not follow from the file. The backbone follows from
+            the variable names of EfficientNetV2 only; see `metrabs.config.ModelConfig` for
             `centered_stride`, `box_size_mm`, `mix_3d_inside_fov` and the like.
 
     Returns:
         The model, in float32 unless the settings say otherwise, and its settings.
 
     Raises:
-        UserError: the file is damaged or something else, or the settings do not fit it.
+        UserError: the file is damaged or unrelated, or the settings do not fit it.
     """
     stored = StoredVariables(path)
     config = _own_config(pathlib.Path(path)).replace(
@@ -68,19 +68,19 @@ def read_original_crop_model(
 
 
 def save_in_original_layout(model: CropModel, folder: PathLike) -> None:
-    """Writes a crop model as a SavedModel whose variables are named and listed as released.
+    """Writes a crop model as a SavedModel whose variables are named and listed as in the original.
 
     Args:
-        model: a built crop model.
-        folder: where to write; a SavedModel that is there is replaced.
+        model: A built crop model.
+        folder: Folder of the SavedModel; an existing SavedModel is replaced.
 
     Raises:
-        UserError: something else is there, or the model is not of the class Metrabs.
+        UserError: the folder contains something else, or the model's class is not Metrabs.
     """
     if model.model_config.model_class != "Metrabs":
         raise UserError(
-            f"The release has no models of the class {model.model_config.model_class}; only "
-            "Metrabs can be written in its layout."
+            "Only models of the class Metrabs can be written in the original layout, not "
+            f"{model.model_config.model_class}."
         )
     backbone, network = model.backbone, backbone_network(model.backbone)
     names = original_layer_names(
@@ -135,8 +135,8 @@ def _read_attribute(stored: StoredVariables, name: str) -> np.ndarray:
     variable = _find_attribute(stored, name)
     if variable is None:
         raise UserError(
-            f"'{stored.path}' is no crop model: it has no '{name}'. Give the SavedModel folder of "
-            "a crop model, or of a full-image model that contains one."
+            f"'{stored.path}' is not a crop model: it has no '{name}'. Give the SavedModel folder "
+            "of a crop model, or of a full-image model that contains one."
         )
     return stored.read(variable)
 
@@ -156,8 +156,8 @@ def _read_head(stored: StoredVariables) -> tuple[np.ndarray, np.ndarray]:
     biases = [v for v in found if len(v.shape) == 1]
     if len(kernels) != 1 or len(biases) != 1:
         raise UserError(
-            f"'{stored.path}' is no crop model: its part 'heatmap_heads' must hold one kernel and "
-            f"one bias, and there are {len(kernels)} and {len(biases)}."
+            f"'{stored.path}' is not a crop model: its part 'heatmap_heads' must have one kernel "
+            f"and one bias, but has {len(kernels)} and {len(biases)}."
         )
     kernel, bias = (stored.read(v).astype(np.float32) for v in (kernels[0], biases[0]))
     return kernel, bias
@@ -168,7 +168,7 @@ def _depth(bias: np.ndarray, joint_info: JointInfo, path: str) -> int:
     channels_per_joint, rest = divmod(len(bias), joint_info.num_joints)
     if rest or channels_per_joint < 2:
         raise UserError(
-            f"The heads of '{path}' have {len(bias)} channels, which is no multiple of its "
+            f"The heads of '{path}' have {len(bias)} channels, which is not a multiple of its "
             f"{joint_info.num_joints} joints: they predict latent points, whose decoder is not "
             "among the variables. Only models that predict all joints can be imported."
         )
@@ -192,17 +192,17 @@ def _read_backbone(
     shapes = {variable_name(w): tuple(w.shape) for w in backbone.weights}
     candidates = {v.name: v for v in stored.below("backbone") or stored.variables}
     layers = original_layer_names(backbone_network(backbone), name)
-    released = {ours: _renamed(ours, layers) for ours in shapes}
+    original = {ours: _renamed(ours, layers) for ours in shapes}
     known = {part for v in candidates for part in v.split("/")}
     if name.startswith("efficientnetv2-") and "stem" not in known:
-        released = {ours: ours for ours in shapes}  # our own export
+        original = {ours: ours for ours in shapes}  # our own export
     matches = match_names(
-        {_without_model(name, released[ours]): shape for ours, shape in shapes.items()},
+        {_without_model(name, original[ours]): shape for ours, shape in shapes.items()},
         {n: v.shape for n, v in candidates.items()},
         f"'{stored.path}'",
     )
     return [
-        stored.read(candidates[matches[_without_model(name, released[ours])]]).astype(np.float32)
+        stored.read(candidates[matches[_without_model(name, original[ours])]]).astype(np.float32)
         for ours in shapes
     ]
 
@@ -213,7 +213,7 @@ def _renamed(name: str, layers: Mapping[str, str]) -> str:
 
 
 def _without_model(backbone: str, name: str) -> str:
-    """Drops the name of the model in front, which other programs may have changed."""
+    """Drops the leading name of the model, which other programs may have changed."""
     return name[len(backbone) + 1 :] if name.startswith(f"{backbone}/") else name
 
 
@@ -224,7 +224,7 @@ def _affine_weights(model: CropModel) -> Optional[AffineWeights]:
 
 
 def _in_original_order(weights: Sequence[tf.Variable]) -> list[tf.Variable]:
-    """Orders as released: trainable ones of blocks, stem, head; then the others likewise."""
+    """Sorts as in the original: trainable ones of blocks, stem, head; then the others likewise."""
 
     def _rank(weight: tf.Variable) -> tuple[bool, int]:
         parts = weight.name.split("/")

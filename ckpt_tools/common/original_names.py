@@ -1,4 +1,4 @@
-"""How the original release names the layers of its backbones.
+"""Names of backbone layers in the original implementation.
 
 EfficientNetV2 is named as in its official checkpoints: blocks are numbered through all stages,
 and layers within a block are numbered by kind. All other backbones are named as in Keras.
@@ -22,11 +22,11 @@ _BLOCK_LAYER = re.compile(r"block(\d+)(.)_(.+)")
 
 
 def original_layer_names(network: tf.keras.Model, backbone: str) -> dict[str, str]:
-    """Returns {our layer name: the release's layer name} of the layers that have weights.
+    """Returns {our layer name: original layer name} for layers with weights.
 
     Args:
-        network: the backbone without its input scaling.
-        backbone: its canonical name, such as 'efficientnetv2-s'.
+        network: The backbone without its input scaling.
+        backbone: Canonical name of the backbone, such as 'efficientnetv2-s'.
     """
     names = [layer.name for layer in network.layers if layer.weights]
     if not backbone.startswith("efficientnetv2-"):
@@ -34,20 +34,20 @@ def original_layer_names(network: tf.keras.Model, backbone: str) -> dict[str, st
     return {ours: f"{backbone}/{official}" for ours, official in _efficientnetv2(names).items()}
 
 
-def shortest_suffixes(name: str) -> list[str]:
-    """Returns a slash-separated name and all its endings, the longest first."""
+def all_suffixes(name: str) -> list[str]:
+    """Returns a slash-separated name and all its suffixes, longest first."""
     parts = name.split("/")
     return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
 def match_names(wanted: dict[str, tuple[int, ...]], available: dict[str, tuple[int, ...]],
                 what: str) -> dict[str, str]:
-    """Finds each wanted variable among those of a file, whatever scopes precede its name.
+    """Finds each wanted variable among those of a file, with any scopes preceding its name.
 
     Args:
-        wanted: {name: shape}.
-        available: {name in the file: shape}.
-        what: the file, for the message.
+        wanted: Wanted variables, {name: shape}.
+        available: Variables of the file, {name: shape}.
+        what: Name of the file in error messages.
 
     Returns:
         {wanted name: name in the file}.
@@ -57,7 +57,7 @@ def match_names(wanted: dict[str, tuple[int, ...]], available: dict[str, tuple[i
     """
     by_suffix: dict[str, list[str]] = {}
     for name in available:
-        for suffix in shortest_suffixes(name):
+        for suffix in all_suffixes(name):
             by_suffix.setdefault(suffix, []).append(name)
     candidates = {name: [name] if name in available else by_suffix.get(name, [])
                   for name in wanted}

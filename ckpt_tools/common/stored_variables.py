@@ -1,8 +1,8 @@
 """Reading variables by name from checkpoints and SavedModels, without building any model.
 
-TensorFlow stores variables under keys that follow the Python objects that own them, and beside
-them a graph of these objects with the names of the variables. So does a SavedModel, in its folder
-`variables`. Older checkpoints have the names themselves as keys.
+TensorFlow stores variables under keys that follow the Python objects that own them, together
+with a graph of these objects that has the names of the variables. So does a SavedModel, in its
+folder `variables`. In older checkpoints the names themselves are the keys.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from metrabs.errors import UserError
 from metrabs.files import PathLike
 
 _OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-# What TensorFlow's reader makes of damaged files.
+# What TensorFlow's reader raises for damaged files.
 _DAMAGE = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
 
 
@@ -28,10 +28,10 @@ class StoredVariable:
     """One variable of a file.
 
     Attributes:
-        name: as its creator named it, without ':0', such as 'stem_conv/kernel'.
-        key: under which the file stores it.
-        dtype: of the stored values.
-        shape: of the stored values.
+        name: Name given by its creator, without ':0', such as 'stem_conv/kernel'.
+        key: Key under which the file stores it.
+        dtype: Type of the stored values.
+        shape: Shape of the stored values.
     """
 
     name: str
@@ -49,15 +49,15 @@ class StoredVariables:
     """The variables of a checkpoint or SavedModel.
 
     Args:
-        path: folder of a SavedModel, folder with checkpoints (its last one counts), or a
+        path: Folder of a SavedModel, folder with checkpoints (the last one is read), or a
             checkpoint, with or without the ending `.index`.
 
     Attributes:
-        path: without the file ending, as TensorFlow takes it.
-        variables: in the order of their keys.
+        path: Path without the file ending, as TensorFlow expects it.
+        variables: All variables, ordered by key.
 
     Raises:
-        UserError: there is nothing of the kind, or it is damaged.
+        UserError: there is neither, or it is damaged.
     """
 
     def __init__(self, path: PathLike) -> None:
@@ -101,7 +101,7 @@ class StoredVariables:
         """Returns the variable that an object holds as an attribute.
 
         Args:
-            object_path: attribute names from the saved object on, such as
+            object_path: Attribute names starting from the saved object, such as
                 'crop_model/joint_names'.
         """
         node_id: Optional[int] = 0 if self._graph.nodes else None
@@ -110,7 +110,7 @@ class StoredVariables:
         return None if node_id is None else next(iter(self._variables_of(node_id)), None)
 
     def below(self, attribute: str) -> list[StoredVariable]:
-        """Returns the variables of everything that objects hold under an attribute's name."""
+        """Returns the variables below all attributes of a name, on any object."""
         starts = [
             child.node_id
             for node in self._graph.nodes

@@ -21,13 +21,13 @@ def test_model_and_output_must_be_given(tmp_path, capsys):
     assert "--model and --output" in capsys.readouterr().err
 
 
-def test_folder_that_is_no_saved_model_is_refused(tmp_path):
+def test_rejects_folder_without_saved_model(tmp_path):
     message = "not the SavedModel folder of a crop model.*--export_file"
     with pytest.raises(UserError, match=message):
         _export(tmp_path, tmp_path / "out")
 
 
-def test_saved_model_of_something_else_is_refused(tmp_path):
+def test_rejects_unrelated_saved_model(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(UserError, match="it has no predict_multi"):
         _export(tmp_path, tmp_path / "out")

@@ -22,7 +22,7 @@ NUM_HEAD = 6 * 12 + 12
 
 
 @pytest.mark.usefixtures("tiny_backbone")
-def test_checkpoint_tells_parameters_joints_and_settings(tmp_path):
+def test_checkpoint_shows_parameters_joints_and_settings(tmp_path):
     write_checkpoint(tmp_path / "run")
     result = inspect(tmp_path / "run")
     assert result.kind == "checkpoint of a run"
@@ -37,7 +37,7 @@ def test_checkpoint_tells_parameters_joints_and_settings(tmp_path):
 
 
 @pytest.mark.usefixtures("tiny_backbone")
-def test_settings_of_other_versions_are_shown_as_they_are(tmp_path):
+def test_settings_of_other_versions_are_shown_as_stored(tmp_path):
     write_checkpoint(tmp_path / "run")
     path = tmp_path / "run/config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "old_setting": 7}))
@@ -47,7 +47,7 @@ def test_settings_of_other_versions_are_shown_as_they_are(tmp_path):
 
 
 @pytest.mark.usefixtures("tiny_backbone")
-def test_exported_crop_model_is_told_apart(tmp_path):
+def test_exported_crop_model_is_recognised(tmp_path):
     save_crop_model(build_model(), tmp_path / "model")
     result = inspect(tmp_path / "model")
     assert result.kind == "crop model" and result.settings is None
@@ -75,12 +75,12 @@ def test_any_other_checkpoint_can_be_inspected(tmp_path):
     assert result.num_bytes == 48 and result.joint_names == []
 
 
-def test_saved_model_of_something_else(tmp_path):
+def test_unrelated_saved_model_is_recognised(tmp_path):
     tf.saved_model.save(tf.train.Checkpoint(v=tf.Variable(1.0)), str(tmp_path / "m"))
     assert inspect(tmp_path / "m").kind == "SavedModel"
 
 
-def test_nothing_there_is_explained(tmp_path):
+def test_missing_model_is_explained(tmp_path):
     with pytest.raises(UserError, match="no checkpoint or SavedModel"):
         inspect(tmp_path)
 

@@ -1,4 +1,4 @@
-"""Variables in the original layout, written down from its description, not from our networks."""
+"""Variables in the original layout, written from its description, not from our networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STAGES = [
 
 
 def efficientnetv2_b0_shapes() -> dict[str, tuple[int, ...]]:
-    """Names below 'efficientnetv2-b0/' and shapes of all variables without classifier."""
+    """Returns names below 'efficientnetv2-b0/' and shapes of all variables without classifier."""
     shapes = {"stem/conv2d/kernel": (3, 3, 3, 32), **_batch_norm("stem", 0, 32)}
     block = 0
     for repeats, first_channels, out, expansion, has_se in _STAGES:
@@ -33,7 +33,7 @@ def efficientnetv2_b0_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def tiny_network_shapes() -> dict[str, tuple[int, ...]]:
-    """The same for a network of stem, one block of the first stage, and head."""
+    """Returns the same for a network of stem, one block of the first stage, and head."""
     return {
         "stem/conv2d/kernel": (3, 3, 3, 4), **_batch_norm("stem", 0, 4),
         **_block("blocks_0", 4, 5, 1, False),
@@ -58,7 +58,7 @@ def build_tiny_backbone(name: str, **kwargs: Any) -> tf.keras.Model:
 
 
 def random_values(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[str, np.ndarray]:
-    """Values for these variables, such that activations stay finite."""
+    """Returns values for variables, such that activations stay finite."""
     rng = np.random.default_rng(seed)
     return {name: _random(rng, name, shape) for name, shape in shapes.items()}
 
@@ -77,7 +77,7 @@ def save_original_model(
     folder: pathlib.Path, backbone_values: dict[str, np.ndarray], num_points: int = 3,
     is_full_image_model: bool = False, scope: str = "efficientnetv2-b0/",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Writes a SavedModel with the parts and variable names of the release; returns its head."""
+    """Writes a SavedModel with the original parts and variable names; returns its head."""
     rng = np.random.default_rng(7)
     num_features = backbone_values["head/conv2d/kernel"].shape[-1]
     kernel = rng.normal(0, 1, [1, 1, num_features, num_points * (1 + DEPTH)]).astype(np.float32)

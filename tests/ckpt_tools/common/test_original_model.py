@@ -29,8 +29,8 @@ pytestmark = pytest.mark.usefixtures("tiny_backbone")
 
 @pytest.fixture
 def model(values, tmp_path):
-    layout.save_original_model(tmp_path / "released", values)
-    return read_original_crop_model(tmp_path / "released")[0]
+    layout.save_original_model(tmp_path / "original", values)
+    return read_original_crop_model(tmp_path / "original")[0]
 
 
 @pytest.mark.parametrize("is_full_image_model", [False, True])
@@ -59,7 +59,7 @@ def test_variables_arrive_where_their_names_say(is_full_image_model, values, tmp
     assert not config.model.centered_stride
 
 
-def test_writing_in_the_released_layout_and_reading_gives_the_same_model(model, values, tmp_path):
+def test_model_is_the_same_after_writing_and_reading_the_original_layout(model, values, tmp_path):
     folder = tmp_path / "model"
     save_in_original_layout(model, folder)
     loaded = tf.saved_model.load(str(folder))
@@ -114,7 +114,7 @@ def test_saved_keras_models_are_read_also_within_a_full_image_model(values, tmp_
         )
 
 
-def test_own_export_is_read_too(model, tmp_path):
+def test_own_export_is_also_read(model, tmp_path):
     save_crop_model(model, tmp_path / "model")
     again, _ = read_original_crop_model(
         tmp_path / "model", {"backbone": "efficientnetv2-b0"}
@@ -135,10 +135,10 @@ def test_heads_of_latent_points_are_refused(values, tmp_path):
         read_original_crop_model(tmp_path / "model")
 
 
-def test_saved_model_of_something_else_is_refused(tmp_path):
+def test_rejects_unrelated_saved_model(tmp_path):
     module = tf.Module()
     module.joint_names = tf.Variable(["pelv"])
     module.joint_edges = tf.Variable(np.zeros([0, 2], np.int64))
     tf.saved_model.save(module, str(tmp_path / "model"))
-    with pytest.raises(UserError, match="no crop model"):
+    with pytest.raises(UserError, match="not a crop model"):
         read_original_crop_model(tmp_path / "model")

@@ -50,7 +50,7 @@ def test_names_are_found_below_any_scope():
     assert found == {"stem/kernel": "a/b/stem/kernel", "conv/kernel": "a/b/stem/conv/kernel"}
 
 
-def test_an_exact_name_goes_before_longer_ones():
+def test_exact_name_takes_precedence_over_longer_ones():
     available = {"conv/kernel": (1,), "expanded/conv/kernel": (1,)}
     assert match_names({"conv/kernel": (1,)}, available, "file") == {"conv/kernel": "conv/kernel"}
 

@@ -40,7 +40,7 @@ def test_variables_are_found_by_name_by_owner_and_by_part(path):
     assert stored.read(by_name["names"]).tolist() == [b"x", b"y"]
 
 
-def test_names_may_be_the_keys(tmp_path):
+def test_keys_can_be_names(tmp_path):
     values = {"net/stem/kernel": np.ones([2], np.float32), "step": np.int64(3)}
     write_name_based_checkpoint(tmp_path / "model.ckpt-9", values)
     stored = StoredVariables(tmp_path)
@@ -49,13 +49,13 @@ def test_names_may_be_the_keys(tmp_path):
     assert stored.at("step") is None and stored.below("net") == []
 
 
-def test_folder_means_its_last_checkpoint(tmp_path):
+def test_of_a_folder_the_last_checkpoint_is_read(tmp_path):
     for number in (1, 2):
         write_name_based_checkpoint(tmp_path / f"ckpt-{number}", {"v": np.float32(number)})
     assert find_variables(tmp_path).name == "ckpt-2"
 
 
-def test_place_without_variables_is_explained(tmp_path):
+def test_path_without_variables_is_explained(tmp_path):
     for name in ("", "missing", "missing.index"):
         with pytest.raises(UserError, match="no checkpoint or SavedModel"):
             StoredVariables(tmp_path / name)

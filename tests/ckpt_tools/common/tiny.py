@@ -1,4 +1,4 @@
-"""Checkpoints of a tiny crop model in the layout of ours."""
+"""Checkpoints of a tiny crop model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build_model(seed: int = 0, **settings: Any) -> CropModel:
 def write_checkpoint(
     folder: pathlib.Path, num_steps: int = 5, seed: int = 0, **settings: Any
 ) -> CropModel:
-    """Writes a checkpoint of such a model, which it returns."""
+    """Writes a checkpoint of such a model and returns the model."""
     model = build_model(seed, **settings)
     description = ModelDescription(CONFIG.replace(**settings), model.joint_info)
     write_model_checkpoint(model, description, folder, num_steps)
