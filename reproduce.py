@@ -1,4 +1,4 @@
-"""Walks the whole way of a recipe: data, three training steps, evaluation, export, use.
+"""Reproduces the method end to end: data, three training steps, evaluation, export, examples.
 
 `python reproduce.py --flagfile=flags/mini/demo.flags` (what `make demo` runs). Every stage is
 resumable: a second call continues where the first one stopped, or ends at once.
@@ -7,7 +7,6 @@ resumable: a second call continues where the first one stopped, or ends at once.
 from __future__ import annotations
 
 import logging
-import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -25,77 +24,70 @@ def main(arguments: Sequence[str]) -> int:
     """Runs a recipe.
 
     Args:
-        arguments: command line arguments without the program's name.
+        arguments: Command line arguments without the program's name.
 
     Returns:
         Exit code: 0 success, 1 wrong input, 2 wrong flags, 130 interrupted.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # A walk builds many models; TensorFlow takes that for a mistake and warns of retracing.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # What Ctrl-C does to a training is told at once; other notices are in the runs' own logs.
-    notices = logging.StreamHandler()
-    notices.setLevel(logging.WARNING)
-    logging.getLogger("metrabs.training.callbacks").handlers = [notices]
     try:
-        from metrabs.errors import Interrupted, UserError
-        from metrabs.reproduction.pipeline import Walk
-        from metrabs.reproduction.stages import run_stages
+        from metrabs.command import run_command
     except ImportError as error:
         print(f"error: {error}. Install the package first (`make venv`); if a system library is "
               "named, install that.", file=sys.stderr)
         return 1
-    try:
-        values = _parse(arguments)
-        recipe = _recipe(values)
-        recipe.output.mkdir(parents=True, exist_ok=True)
-        anything_done = run_stages(Walk(recipe).stages(), recipe.output)
-    except flags.Error as error:
-        print(f"error: {error} Usage: {_USAGE}", file=sys.stderr)
-        return 2
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, Interrupted):
-        print("\nInterrupted. The same command continues from here.", file=sys.stderr)
-        return 130
-    _print_results(recipe.output, recipe, anything_done)
-    return 0
+    return run_command(_USAGE, define_flags, reproduce, arguments,
+                       interrupted="Interrupted. The same command continues from here.")
 
 
-def _parse(arguments: Sequence[str]) -> flags.FlagValues:
-    from metrabs.reproduction.recipe import MODELS, SEPARATE
+def define_flags(values: flags.FlagValues) -> None:
+    """Declares the flags of this command."""
+    from metrabs import settings
+    from metrabs.reproduction.recipe import MODELS, SEPARATE, Recipe
 
-    values = flags.FlagValues()
-    define = {"flag_values": values}
-    flags.DEFINE_string("output", "demo_output", "folder of everything that is made", **define)
+    flags.DEFINE_string("output", "demo_output", "folder of all results", flag_values=values)
     for name, kind in MODELS.items():
-        flags.DEFINE_string(name, None, f"flag file of the model '{kind.title}'", **define)
+        flags.DEFINE_string(name, None, f"flag file of the model '{kind.title}'",
+                            flag_values=values)
     flags.mark_flag_as_required(SEPARATE, flag_values=values)
-    flags.DEFINE_string("results", "results", "name of the folder of the table", **define)
-    flags.DEFINE_string("exported", None, "model to export and to use on pictures", **define)
-    flags.DEFINE_integer("seed", 1, "seed of everything", **define)
-    flags.DEFINE_integer("examples_per_dataset", 120, "training images per 3D dataset", **define)
-    flags.DEFINE_integer("examples_per_dataset_2d", 150, "training images per 2D dataset",
-                         **define)
-    flags.DEFINE_integer("num_test_examples", 400, "test images", **define)
-    flags.DEFINE_integer("acae_steps", 6000, "steps of the autoencoder", **define)
-    flags.DEFINE_integer("workers", 2, "processes that render and load", **define)
-    flags.DEFINE_multi_string("photo", [], "photograph to try the export on; may be repeated",
-                              **define)
-    flags.DEFINE_list("scale_datasets", [], "smaller piles to train on, for the curve over the "
-                      "number of datasets", **define)
-    rest = values(["reproduce.py", *arguments])[1:]
-    if rest:
-        raise flags.Error(f"'{rest[0]}' is not a flag.")
-    return values
+    flags.DEFINE_multi_string("photo", [], "photograph to run the export on; may be repeated",
+                              flag_values=values)
+    settings.define_flags(values, Recipe)
 
 
-def _recipe(values: flags.FlagValues) -> Recipe:
+def reproduce(values: flags.FlagValues, words: Sequence[str]) -> None:
+    """Runs the command with parsed flags.
+
+    Raises:
+        UserError: a flag cannot be used.
+        KeyboardInterrupt: a signal ended the work.
+    """
+    from metrabs.command import reject_positional_args
+    from metrabs.errors import Interrupted
+    from metrabs.reproduction.pipeline import ReproductionPipeline
+    from metrabs.reproduction.stages import run_stages
+
+    reject_positional_args(words)
+    _quiet_logs()
+    recipe = recipe_of(values)
+    recipe.output.mkdir(parents=True, exist_ok=True)
+    try:
+        has_run = run_stages(ReproductionPipeline(recipe).stages(), recipe.output)
+    except Interrupted as error:
+        raise KeyboardInterrupt from error
+    _print_results(recipe, has_run)
+
+
+def recipe_of(values: flags.FlagValues) -> Recipe:
+    """Returns the recipe that the flags describe.
+
+    Raises:
+        UserError: a flag cannot be used.
+    """
     from metrabs.cli import given_settings, parse_flags
     from metrabs.config import Config
     from metrabs.errors import UserError, unknown_name_error
     from metrabs.reproduction.recipe import MODELS, Recipe
+    from metrabs.settings import from_flags
 
     models = {
         name: Config().replace(**given_settings(parse_flags([f"--flagfile={values[name].value}"])))
@@ -107,27 +99,31 @@ def _recipe(values: flags.FlagValues) -> Recipe:
     for photo in photos:
         if not photo.is_file():
             raise UserError(f"There is no photo '{photo}'. Give the path of a JPEG or PNG file.")
-    return Recipe(
-        output=pathlib.Path(values.output).absolute(), models=models, results=values.results,
-        scale_datasets=tuple(values.scale_datasets), exported=values.exported,
-        photos=tuple(photos),
-        **{name: values[name].value for name in (
-            "seed", "examples_per_dataset", "examples_per_dataset_2d", "num_test_examples",
-            "acae_steps", "workers")},
-    )
+    output = pathlib.Path(values.output).absolute()
+    return from_flags(values, Recipe, output=output, models=models, photos=tuple(photos))
 
 
-def _print_results(output: pathlib.Path, recipe: Recipe, anything_done: bool) -> None:
+def _quiet_logs() -> None:
+    # The pipeline builds many models; TensorFlow takes that for a mistake and warns of retracing.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # What Ctrl-C does to a training is said at once; other notices are in the runs' own logs.
+    notices = logging.StreamHandler()
+    notices.setLevel(logging.WARNING)
+    logging.getLogger("metrabs.training.callbacks").handlers = [notices]
+
+
+def _print_results(recipe: Recipe, has_run: bool) -> None:
     folders = [recipe.results, *["scale"] * bool(recipe.scale_datasets)]
     for folder in folders:
-        print("\n" + (output / folder / "results.txt").read_text())
-    if not anything_done:
-        print("Everything was complete already.")
+        print("\n" + (recipe.output / folder / "results.txt").read_text())
+    if not has_run:
+        print("Everything was already complete.")
     for folder in folders:
-        print(f"Table:   {output / folder / 'results.txt'} (also .md, .csv and, as figure, .png)")
+        print(f"Table:   {recipe.output / folder / 'results.txt'} (also .md, .csv and a figure, "
+              ".png)")
     if recipe.exported is not None:
-        print(f"Figures: {output / 'report'}/*.png")
-        print(f"Model:   {output / 'export/estimator'}   (tf.saved_model.load)")
+        print(f"Figures: {recipe.output / 'report'}/*.png")
+        print(f"Model:   {recipe.output / 'export/estimator'}   (tf.saved_model.load)")
 
 
 if __name__ == "__main__":

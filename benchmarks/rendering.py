@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from benchmarks.report import Measurement, parse_options, report
-from metrabs.synthetic.looks import LOOKS, find_look
 from metrabs.synthetic.photo import encode_jpeg
 from metrabs.synthetic.scene import render_person_crop
+from metrabs.synthetic.styles import STYLES, find_style
 
 _NUM_IMAGES = 400
 _CHUNK = 25
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def images_per_second(num_workers: int) -> float:
-    """Measures how fast a mixture of all looks is rendered.
+    """Measures how fast a mixture of all styles is rendered.
 
     Args:
         num_workers: processes that work at the same time.
@@ -54,11 +54,11 @@ def images_per_second(num_workers: int) -> float:
 
 def _render_images(start: int) -> None:
     cv2.setNumThreads(1)
-    names = list(LOOKS)
+    names = list(STYLES)
     for index in range(start, start + _CHUNK):
         rng = np.random.default_rng(index)
-        look = find_look(names[index % len(names)])
-        encode_jpeg(rng, render_person_crop(rng, look).image, look.photo)
+        style = find_style(names[index % len(names)])
+        encode_jpeg(rng, render_person_crop(rng, style).image, style.photo)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
 from metrabs.models.description import ModelDescription
 from metrabs.skeletons.tables import merged_joint_info
-from metrabs.synthetic.pile import build_pile
+from metrabs.synthetic.dataset_suite import build_dataset_suite
 from metrabs.training.train import build_trainer, with_supported_dtype
 from metrabs.training.trainer import Trainer
 
@@ -115,7 +115,7 @@ def _seconds_of_waiting(config: Config, step: Callable[[], Any]) -> float:
     """Returns how long a step of training waits for its batch, with one worker process."""
     with tempfile.TemporaryDirectory() as root:
         os.environ.update(DATA_ROOT=root, CACHE_DIR=f"{root}/cache")
-        build_pile(root, examples_per_dataset=1, valid_examples_per_dataset=1,
+        build_dataset_suite(root, examples_per_dataset=1, valid_examples_per_dataset=1,
                    num_test_examples=1, examples_per_dataset_2d=2, on_progress=lambda *_: None)
         batches = training_batches(
             open_dataset("synth28"), open_dataset("synth2d"), config.replace(workers=1), 0,

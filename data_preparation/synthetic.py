@@ -1,8 +1,8 @@
-"""Builds the synthetic datasets: rendered people in the looks of 28 3D and 4 2D datasets.
+"""Builds the synthetic datasets: rendered people in the style of 28 3D and 4 2D datasets.
 
     python -m data_preparation.synthetic --data_root=$DATA_ROOT
 
-Writes pictures below `<data_root>/synthetic` and the cache files synth28, synth14, synth3, synth1
+Writes images below `<data_root>/synthetic` and the cache files synth28, synth14, synth3, synth1
 and synth2d below `<data_root>/cache`. An interrupted run continues where it stopped.
 """
 
@@ -16,17 +16,17 @@ from absl import flags
 
 from metrabs.command import reject_positional_args, run_command
 from metrabs.errors import UserError
-from metrabs.synthetic.pile import build_pile
+from metrabs.synthetic.dataset_suite import build_dataset_suite
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Declares the flags of this command; not at import, where they might meet another's."""
     sizes = {
-        "examples_per_dataset": (120, "training pictures per 3D dataset on average, distributed "
+        "examples_per_dataset": (120, "training images per 3D dataset on average, distributed "
                                  "by the datasets' shares of a batch"),
-        "valid_examples_per_dataset": (8, "validation pictures of each 3D dataset"),
-        "num_test_examples": (400, "test pictures, of all looks, with all joints"),
-        "examples_per_dataset_2d": (150, "training pictures of each 2D dataset"),
+        "valid_examples_per_dataset": (8, "validation images of each 3D dataset"),
+        "num_test_examples": (400, "test images, of all styles, with all joints"),
+        "examples_per_dataset_2d": (150, "training images of each 2D dataset"),
     }
     for name, (default, text) in sizes.items():
         flags.DEFINE_integer(name, default, text, flag_values=values)
@@ -42,7 +42,7 @@ def build(values: flags.FlagValues, words: Sequence[str] = ()) -> None:
     reject_positional_args(words)
     if not values.data_root:
         raise UserError("Give --data_root=FOLDER or set DATA_ROOT.")
-    paths = build_pile(
+    paths = build_dataset_suite(
         values.data_root,
         seed=values.seed,
         examples_per_dataset=values.examples_per_dataset,

@@ -121,7 +121,7 @@ def _run_tasks(values: flags.FlagValues) -> int:
             "Nothing to do: give --train, --predict or --export_file=FOLDER; see --help."
         )
     # Imported here, since the other commands, which this module serves, too, do not need it.
-    from metrabs.synthetic.provision import BUILTIN_2D, BUILTIN_3D, offer_builtin_datasets
+    from metrabs.synthetic.on_demand import BUILTIN_2D, BUILTIN_3D, offer_builtin_datasets
 
     if settings.get("dataset3d") in BUILTIN_3D:
         settings.setdefault("dataset2d", BUILTIN_2D)

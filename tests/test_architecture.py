@@ -13,10 +13,10 @@ from . import source_tree as tree
 
 # A room imports only from rooms above it.
 _ROOMS = (
-    "errors", "files", "videos", "parallel", "importing", "resumable", "settings", "config",
-    "skeletons", "geometry", "visualization", "backbones", "acae", "models", "data", "datasets",
-    "training", "evaluation", "estimator", "synthetic", "predict", "hub", "reproduction",
-    "commands",
+    "errors", "files", "videos", "parallel", "progress", "importing", "resumable", "settings",
+    "config", "skeletons", "geometry", "visualization", "backbones", "acae", "models", "data",
+    "datasets", "training", "evaluation", "estimator", "synthetic", "predict", "hub",
+    "reproduction", "commands",
 )  # fmt: skip
 _FORBIDDEN = {
     "data": {"backbones", "acae", "models"},
@@ -52,14 +52,12 @@ _WITHOUT_TEST: dict[str, str] = {
     "metrabs.evaluation.benchmarks.base": "tests/evaluation/benchmarks",
     "metrabs.models.point_reconstruction": "tests/models/test_variants.py",
     "metrabs.models.volume_heads": "tests/models/test_heads.py",
-    "metrabs.reproduction.autoencoder": "tests/test_reproduce.py",
     "metrabs.reproduction.evaluation": "tests/test_reproduce.py",
-    "metrabs.reproduction.export": "tests/test_reproduce.py",
-    "metrabs.reproduction.pictures": "tests/test_reproduce.py",
+    "metrabs.reproduction.example_images": "tests/test_reproduce.py",
     "metrabs.reproduction.pipeline": "tests/test_reproduce.py",
     "metrabs.reproduction.recipe": "tests/test_reproduce.py",
     "metrabs.reproduction.report": "tests/test_reproduce.py",
-    "metrabs.reproduction.use_export": "tests/test_reproduce.py",
+    "metrabs.reproduction.run_exported_model": "tests/test_reproduce.py",
     "metrabs.synthetic.lofts": "tests/synthetic/test_body.py",
     "metrabs.synthetic.pose_recipes": "a table: tests/synthetic/test_poses.py",
     "metrabs.training.export": "tests/training/test_train.py",

@@ -1,4 +1,4 @@
-"""The walk through the whole method, with a handful of steps, as a user calls it."""
+"""The pipeline of the whole method, with a handful of steps, as a user calls it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 
 _ROOT = pathlib.Path(__file__).parent.parent
 _STAGES = [
-    "pile", "separate", "pseudo_labels", "autoencoder", "consistency", "evaluation_separate",
-    "evaluation_consistency", "results", "export", "use", "report",
+    "datasets", "separate", "pseudo_labels", "autoencoder", "consistency", "evaluation_separate",
+    "evaluation_consistency", "results", "export", "examples", "report",
 ]  # fmt: skip
 
 
@@ -32,7 +32,9 @@ def _run(output: pathlib.Path, *extra: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-def test_a_killed_walk_continues_and_a_complete_one_ends_at_once(tmp_path: pathlib.Path) -> None:
+def test_a_killed_pipeline_continues_and_a_complete_one_ends_at_once(
+    tmp_path: pathlib.Path
+) -> None:
     process = subprocess.Popen(_command(tmp_path), cwd=_ROOT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 600
@@ -43,7 +45,7 @@ def test_a_killed_walk_continues_and_a_complete_one_ends_at_once(tmp_path: pathl
     process.wait()
     assert not (tmp_path / "separate" / "complete.json").exists()
 
-    # A relative folder must do, too.
+    # A relative folder works as well.
     finished = _run(pathlib.Path(os.path.relpath(tmp_path, _ROOT)))
     assert finished.returncode == 0, finished.stderr
     assert all((tmp_path / stage / "complete.json").exists() for stage in _STAGES)
@@ -53,25 +55,27 @@ def test_a_killed_walk_continues_and_a_complete_one_ends_at_once(tmp_path: pathl
     assert all(np.isfinite(float(row["value"])) for row in rows)
     manifest = tmp_path / "export" / "estimator" / "assets.extra" / "manifest.json"
     assert json.loads(manifest.read_text())["settings"]["num_latent_keypoints"] == 48
-    with np.load(tmp_path / "use" / "poses.npz") as poses:
-        assert "rendered_scene.png" in poses["pictures"]
+    with np.load(tmp_path / "examples" / "poses.npz") as poses:
+        assert "rendered_scene.png" in poses["images"]
 
     start = time.monotonic()
     again = _run(tmp_path)
     assert again.returncode == 0
-    assert "complete already" in again.stdout
+    assert "already complete" in again.stdout
     assert time.monotonic() - start < 20
 
 
-def test_a_missing_photo_is_one_line_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
-    output = tmp_path / "walk"
+def test_a_missing_photo_is_reported_in_one_line_before_any_work(
+    tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / "output"
     failed = _run(output, "--photo=no_such_photo.jpg")
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1 and "no_such_photo.jpg" in failed.stderr
     assert not output.exists()
 
 
-def test_an_unknown_flag_is_one_line(tmp_path: pathlib.Path) -> None:
-    failed = _run(tmp_path, "--no_such_flag=1")
+def test_an_unknown_flag_is_reported_in_one_line(tmp_path: pathlib.Path) -> None:
+    failed = _run(tmp_path, "--unknown_flag=1")
     assert failed.returncode == 2
-    assert failed.stderr.count("\n") == 1 and "no_such_flag" in failed.stderr
+    assert failed.stderr.count("\n") == 1 and "unknown_flag" in failed.stderr

@@ -1,1 +1,1 @@
-"""The whole way from data to a usable model, as stages that skip what is complete."""
+"""The paper's method end to end on built-in data, as stages that skip what is complete."""

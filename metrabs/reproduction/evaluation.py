@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tqdm
 
 from metrabs.data.datasets import open_dataset
 from metrabs.data.loading.pipeline import evaluation_batches
@@ -16,6 +15,7 @@ from metrabs.evaluation import metrics
 from metrabs.evaluation.consistency import format_consistency, group_joints
 from metrabs.evaluation.report import Column, ResultTable
 from metrabs.files import atomic_path, write_text_atomically
+from metrabs.progress import progress_bar
 from metrabs.skeletons import tables
 from metrabs.visualization.charts import bar_figure, line_figure
 from metrabs.visualization.figures import save_figure
@@ -24,7 +24,7 @@ _BATCH_SIZE = 32
 _SKELETON = "h36m_17"
 _ROOT_JOINT = "pelv"
 
-_IMAGES = "test images of the built-in pile, true person boxes, no test-time augmentation"
+_IMAGES = "test images of the built-in datasets, true person boxes, no test-time augmentation"
 _POSE_PROTOCOL = (
     f"{_IMAGES}; 17 Human3.6M joints relative to the pelvis; PMPJPE after Procrustes alignment "
     "with scale; PCK100: joints within 100 mm; CPS200: poses whose joints all lie within 200 mm"
@@ -48,8 +48,7 @@ def predict_split(
     """Predicts a split of the 3D dataset that a run was trained on, with its last checkpoint.
 
     Returns:
-        What `metrabs.training.prediction.predict_poses` returns, `joint_names`, and the dataset
-        of each example as `dataset`.
+        The arrays of `metrabs.training.prediction.predict_poses`, and `joint_names`.
     """
     from metrabs.models.description import read_config
     from metrabs.training.checkpoints import latest_checkpoint
@@ -63,9 +62,8 @@ def predict_split(
     model = load_crop_model(checkpoint)
     joint_info = model.joint_info
     batches = evaluation_batches(examples, joint_info, config.loading, _BATCH_SIZE, workers)
-    progress = tqdm.tqdm(batches, f"predicting {split}", -(-len(examples) // _BATCH_SIZE),
-                         disable=None)
-    predictions = predict_poses(model, progress, mirror)
+    bar = progress_bar(batches, f"predicting {split}", -(-len(examples) // _BATCH_SIZE), "batch")
+    predictions = predict_poses(model, bar, mirror)
     return {**predictions, "joint_names": np.array(joint_info.names)}
 
 
@@ -73,9 +71,9 @@ def evaluate_run(run_folder: pathlib.Path, folder: pathlib.Path, workers: int) -
     """Evaluates the last checkpoint of a run on the test images.
 
     Args:
-        run_folder: of a run on one of the built-in piles, which share their test images.
-        folder: where to write `predictions.npz` and `numbers.json` {metric: value}.
-        workers: processes that load images.
+        run_folder: Folder of a run on any of the built-in datasets, which share their test images.
+        folder: Where to write `predictions.npz` and `numbers.json` {metric: value}.
+        workers: Number of processes that load images.
     """
     predictions = predict_split(run_folder, "test", workers)
     with atomic_path(folder / "predictions.npz") as path:
@@ -85,11 +83,11 @@ def evaluate_run(run_folder: pathlib.Path, folder: pathlib.Path, workers: int) -
 
 
 def write_comparison(evaluations: Mapping[str, pathlib.Path], folder: pathlib.Path) -> None:
-    """Sets models beside each other in the layout of the poster's Table 1.
+    """Compares models in the layout of the poster's Table 1.
 
     Args:
         evaluations: {title of the model: folder that `evaluate_run` filled}.
-        folder: where to write `results.{txt,md,csv}` and the figure `results.png`.
+        folder: Where to write `results.{txt,md,csv}` and the figure `results.png`.
     """
     table = ResultTable(
         "Miniature of the poster's Table 1 (built-in data, minutes of training)",
@@ -107,14 +105,14 @@ def write_comparison(evaluations: Mapping[str, pathlib.Path], folder: pathlib.Pa
 
 
 def write_scale(evaluations: Mapping[str, pathlib.Path], folder: pathlib.Path) -> None:
-    """Sets models trained on piles of different sizes beside each other.
+    """Compares models trained on different numbers of datasets.
 
     Args:
-        evaluations: {name of the pile: folder that `evaluate_run` filled}.
-        folder: where to write `results.{txt,md,csv}` and the figure `results.png`.
+        evaluations: {name of the merged dataset: folder that `evaluate_run` filled}.
+        folder: Where to write `results.{txt,md,csv}` and the figure `results.png`.
     """
     table = ResultTable("More datasets, same number of training steps", _pose_columns())
-    counts = [len(open_dataset(pile).shares or [pile]) for pile in evaluations]
+    counts = [len(open_dataset(name).shares or [name]) for name in evaluations]
     for count, evaluation in zip(counts, evaluations.values()):
         title = f"{count} dataset{'s' * (count > 1)}"
         table.add_row(title, _numbers(evaluation, [name for name, _, _ in _POSE_COLUMNS]))
@@ -142,7 +140,7 @@ def pose_numbers(predictions: Mapping[str, Any]) -> dict[str, float]:
 def consistency_numbers(predictions: Mapping[str, Any]) -> dict[str, float]:
     """Returns the inconsistency of the formats: total, depth and lateral part, mm.
 
-    A model of a single format has none.
+    A model of a single format has no such numbers.
     """
     groups = group_joints(predictions["joint_names"].tolist(), tables.base_name)
     if not groups:

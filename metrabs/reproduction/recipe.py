@@ -1,4 +1,4 @@
-"""The settings of a walk through the whole method."""
+"""The settings of a reproduction of the whole method."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from metrabs.config import Config
+from metrabs.settings import setting
 
-# Settings on which the result of a training does not depend.
+# Settings that do not influence the result of a training.
 _WITHOUT_INFLUENCE = (
     "logdir", "comment", "workers", "loglevel", "checkpoint_dir", "load_path", "init_path",
     "pred_path", "checkpoint_period", "validate_period", "affine_weights", "load_backbone_from",
@@ -22,10 +23,10 @@ class ModelKind:
     """One row of the poster's Table 1, or a control.
 
     Attributes:
-        title: what tables call it.
-        doing: what the terminal says while it is trained.
-        is_finetuned: whether training starts from the model with separate heads.
-        uses_autoencoder: whether it needs the autoencoder's weights.
+        title: Its name in tables.
+        doing: Message while it is trained.
+        is_finetuned: Whether training starts from the model with separate heads.
+        uses_autoencoder: Whether it needs the autoencoder's weights.
     """
 
     title: str
@@ -34,7 +35,7 @@ class ModelKind:
     uses_autoencoder: bool = False
 
 
-# In the order of the poster. The control tells what the additional steps of fine-tuning do alone.
+# In the order of the poster. The control shows the effect of the additional training steps alone.
 SEPARATE = "separate"
 MODELS = {
     "merged": ModelKind("Merged joints", "Baseline: training with joints merged by name"),
@@ -58,39 +59,33 @@ MODELS = {
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What a walk does, in numbers.
+    """What a reproduction consists of.
 
     Attributes:
-        output: folder of everything that is made.
-        models: settings of the models to train, by their names in `MODELS`; 'separate' is among
-            them.
-        seed: of the pile, the autoencoder and both trainings.
-        examples_per_dataset: training images per 3D dataset, on average.
-        examples_per_dataset_2d: training images per 2D dataset.
-        num_test_examples: test images, with all formats known.
-        acae_steps: optimizer steps of the autoencoder.
-        results: name of the folder of the table that compares the models.
-        scale_datasets: smaller piles for the curve over the number of datasets.
-        exported: name of the model to export and to use on pictures; None exports nothing.
-        photos: photographs on which the exported model is tried.
-        workers: processes that render and load.
+        output: Folder of all results.
+        models: Settings of the models to train, by their names in `MODELS`; must include
+            'separate'.
+        photos: Photographs on which the exported model is run.
     """
 
     output: pathlib.Path
     models: Mapping[str, Config]
-    seed: int = 1
-    examples_per_dataset: int = 120
-    examples_per_dataset_2d: int = 150
-    num_test_examples: int = 400
-    acae_steps: int = 6000
-    results: str = "results"
-    scale_datasets: tuple[str, ...] = ()
-    exported: Optional[str] = None
     photos: tuple[pathlib.Path, ...] = ()
-    workers: int = 2
+    seed: int = setting(1, "random seed of data and trainings")
+    examples_per_dataset: int = setting(
+        120, "training images per 3D dataset, on average", at_least=1)
+    examples_per_dataset_2d: int = setting(150, "training images per 2D dataset", at_least=1)
+    num_test_examples: int = setting(400, "test images, annotated in all formats", at_least=1)
+    acae_steps: int = setting(6000, "optimizer steps of the autoencoder", at_least=1)
+    results: str = setting("results", "name of the folder of the table that compares the models")
+    scale_datasets: tuple[str, ...] = setting(
+        (), "smaller datasets to train on, for the curve over the number of datasets")
+    exported: Optional[str] = setting(
+        None, "model to export and to run on example images; nothing is exported without")
+    workers: int = setting(2, "processes that render and load images", at_least=1)
 
-    def pile_settings(self) -> dict[str, Any]:
-        """Returns what the built-in pile of datasets depends on."""
+    def dataset_settings(self) -> dict[str, Any]:
+        """Returns the settings that the built-in datasets depend on."""
         return {
             "seed": self.seed,
             "examples_per_dataset": self.examples_per_dataset,
@@ -99,7 +94,7 @@ class Recipe:
         }
 
     def training_config(self, config: Config, logdir: pathlib.Path, **settings: Any) -> Config:
-        """Returns settings of a training, completed by what the whole walk shares."""
+        """Returns settings of a training, completed by those that all trainings share."""
         return config.replace(
             logdir=str(logdir), seed=self.seed, workers=max(self.workers - 1, 1), **settings
         )

@@ -1,4 +1,4 @@
-"""The last stage: figures of the whole walk, drawn from what the other stages wrote."""
+"""The last stage: figures of all results, drawn from the files of the other stages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from metrabs.visualization.figures import (
     save_figure,
 )
 
-_SMALLEST_SHARE = 0.3  # of the tallest person's box, to be drawn
+_MIN_RELATIVE_HEIGHT = 0.3  # of people who are drawn, compared with the tallest box
 _FORMATS = {"smpl_24": "SMPL", "coco_19": "COCO (Panoptic)", "h36m_17": "Human3.6M"}
 
 
@@ -31,11 +31,12 @@ def draw_report(root: pathlib.Path, models: Sequence[str], folder: pathlib.Path)
     """Draws all figures.
 
     Args:
-        root: folder of all stages.
-        models: names of the trained and evaluated models.
-        folder: where to write `picture_*.png`, `training.png`, `autoencoder.png`, `latents.png`.
+        root: Folder of all stages.
+        models: Names of the trained and evaluated models.
+        folder: Where to write `image_*.png`, `test_*.png`, `training.png`, `autoencoder.png` and
+            `latents.png`.
     """
-    _draw_pictures(root / "use", folder)
+    _draw_example_images(root / "examples", folder)
     _draw_test_examples(root, models, folder)
     records = []
     for stage in models:
@@ -50,39 +51,39 @@ def draw_report(root: pathlib.Path, models: Sequence[str], folder: pathlib.Path)
     _draw_latents(root, models[0], folder)
 
 
-def _draw_pictures(use_folder: pathlib.Path, folder: pathlib.Path) -> None:
-    pictures = sorted((use_folder / "pictures").iterdir())
-    with np.load(use_folder / "poses.npz") as poses:
-        names = poses["pictures"].tolist()
+def _draw_example_images(examples: pathlib.Path, folder: pathlib.Path) -> None:
+    images = sorted((examples / "images").iterdir())
+    with np.load(examples / "poses.npz") as poses:
+        names = poses["images"].tolist()
         skeletons = {
             s: Skeleton([], poses[f"{s}/names"].tolist(), [tuple(e) for e in poses[f"{s}/edges"]])
             for s in _FORMATS
         }
-        for picture in pictures:
-            number = names.index(picture.name)
+        for image in images:
+            number = names.index(image.name)
             boxes = poses[f"{number}/boxes"]
             # People far behind would shrink those in front to dots.
-            is_large = boxes[:, 3] > _SMALLEST_SHARE * boxes[:, 3].max(initial=0)
+            is_large = boxes[:, 3] > _MIN_RELATIVE_HEIGHT * boxes[:, 3].max(initial=0)
             views = [PoseView(title, poses[f"{number}/{s}/poses3d"][is_large], skeletons[s])
                      for s, title in _FORMATS.items()]
             figure = pose_figure(
-                read_image(str(picture)), views,
+                read_image(str(image)), views,
                 poses[f"{number}/smpl_24/poses2d"][is_large], boxes_ltwh_px=boxes,
             )
-            save_figure(figure, folder / f"picture_{picture.stem}.png")
+            save_figure(figure, folder / f"image_{image.stem}.png")
 
 
 def _draw_test_examples(
     root: pathlib.Path, models: Sequence[str], folder: pathlib.Path, num_examples: int = 2
 ) -> None:
-    """Draws truth and the models' predictions of a few test images, in one format."""
+    """Draws the truth and the models' predictions of a few test images, in one format."""
     predictions = {name: _predictions(root, name) for name in models}
     first = predictions[models[0]]
     skeleton = tables.export_skeletons(first["joint_names"].tolist())["smpl_24"]
     positions = np.linspace(0, len(first["image_path"]) - 1, num_examples + 2)
     for i in positions[1:-1].astype(int):
         image = read_image(resolve_image_path(str(first["image_path"][i])))
-        poses = {"truth": first["coords3d_true_cam"], **{
+        poses = {"Truth": first["coords3d_true_cam"], **{
             MODELS[name].title: of_model["coords3d_pred_cam"]
             for name, of_model in predictions.items()}}
         views = [PoseView(title, pose[i, skeleton.indices][np.newaxis], skeleton)

@@ -1,9 +1,9 @@
 """Resumable stages: each knows the settings it depends on and skips itself when it is complete.
 
 A stage owns one folder. `started.json` there holds the fingerprint of the settings it was started
-with, `complete.json` the same once it is finished. A stage that was interrupted is called again
-and may continue from what it left; one whose settings changed starts from an empty folder. The
-fingerprint includes those of the stages it builds on, so a change travels downstream.
+with, `complete.json` the same once it is finished. A stage that was interrupted runs again and may
+continue from its files; one whose settings changed starts from an empty folder. The fingerprint
+includes those of the stages it depends on, so that a change propagates downstream.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from metrabs.progress import progress_lines
 from metrabs.resumable import fingerprint, read_marker, write_marker
 
 _STARTED, _COMPLETE = "started.json", "complete.json"
@@ -22,14 +23,14 @@ _STARTED, _COMPLETE = "started.json", "complete.json"
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One step of the pipeline.
+    """One step of a pipeline.
 
     Attributes:
-        name: name of the stage's folder.
-        title: what the user reads while it runs.
-        settings: everything (JSON values) that the result depends on, besides other stages.
-        depends_on: stages whose results are used.
-        run: does the work; receives the stage's folder, which exists.
+        name: Name of the stage's folder.
+        title: Message while it runs.
+        settings: Everything (JSON values) that the result depends on, besides other stages.
+        run: Does the work; receives the stage's folder, which exists.
+        depends_on: Stages whose results are used.
     """
 
     name: str
@@ -49,22 +50,23 @@ def run_stages(stages: Sequence[Stage], root: pathlib.Path) -> bool:
     """Runs the stages in order, skipping the complete ones, and reports on the terminal.
 
     Args:
-        stages: in an order in which every stage comes after those it depends on.
-        root: folder of the stages' folders.
+        stages: Stages in an order in which each comes after those it depends on.
+        root: Folder of the stages' folders.
 
     Returns:
-        Whether anything had to be done.
+        Whether any stage had to run.
     """
     anything_done = False
     for number, stage in enumerate(stages, start=1):
         label = f"[{number}/{len(stages)}] {stage.title}"
         completed = read_marker(root / stage.name / _COMPLETE, stage.fingerprint())
         if completed is not None:
-            print(f"{label}: complete already ({completed['seconds']:.0f} s when it ran)",
+            print(f"{label}: already complete ({completed['seconds']:.0f} s when it ran)",
                   flush=True)
             continue
         print(label, flush=True)
-        _run_stage(stage, root)
+        with progress_lines(label):
+            _run_stage(stage, root)
         anything_done = True
     return anything_done
 

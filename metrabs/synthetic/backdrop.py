@@ -1,4 +1,4 @@
-"""Paints the place around the people: floor, walls, skyline and sky along the viewing rays."""
+"""Paints the environment of people: floor, walls, skyline and sky along the viewing rays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from metrabs.geometry.camera import Camera
 from metrabs.synthetic import textures
-from metrabs.synthetic.surroundings import Surroundings
+from metrabs.synthetic.environment import Environment
 
 _RAY_CELLS = 16
 _Hits = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -34,13 +34,13 @@ def viewing_rays(camera: Camera, image_size: tuple[int, int]) -> np.ndarray:
     return dense[_RAY_CELLS : _RAY_CELLS + height, _RAY_CELLS : _RAY_CELLS + width]
 
 
-def paint_place(
-    place: Surroundings, rays: np.ndarray, eye_mm: np.ndarray
+def paint_environment(
+    environment: Environment, rays: np.ndarray, eye_mm: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Paints what is seen of the floor, the walls and the sky.
 
     Args:
-        place: the surroundings; the eye must be inside of the enclosing box.
+        environment: What to paint; the eye must be inside its enclosing box.
         rays: [h, w, 3] world directions of unit depth.
         eye_mm: [3] optical centre in the world.
 
@@ -50,8 +50,8 @@ def paint_place(
     eye = np.asarray(eye_mm, np.float32)
     planes = [np.ascontiguousarray(rays[..., axis]) for axis in range(3)]
     reach_x, reach_y, reach_z = (
-        _reach(planes[axis], place.low_mm[axis] - eye[axis], place.high_mm[axis] - eye[axis])
-        for axis in range(3)
+        _reach(planes[axis], low - eye[axis], high - eye[axis])
+        for axis, (low, high) in enumerate(zip(environment.low_mm, environment.high_mm))
     )
     reach_wall = np.minimum(reach_x, reach_y)
     is_wall = reach_wall < reach_z
@@ -60,14 +60,14 @@ def paint_place(
     reach = np.minimum(reach_wall, reach_z)
     x, y, z = (eye[axis] + reach * planes[axis] for axis in range(3))
     image = np.empty(rays.shape, np.float32)
-    image[is_floor] = place.floor.paint(x[is_floor], y[is_floor])
-    image[is_wall] = place.walls.paint((x + y)[is_wall], -z[is_wall])
-    image[rest] = place.ceiling.paint(x[rest], y[rest])
+    image[is_floor] = environment.floor.paint(x[is_floor], y[is_floor])
+    image[is_wall] = environment.walls.paint((x + y)[is_wall], -z[is_wall])
+    image[rest] = environment.ceiling.paint(x[rest], y[rest])
     image[is_wall & (reach_x < reach_y)] *= 0.88  # neighbouring walls differ, so that corners show
-    if place.skyline_mm is None:
-        image *= _corner_shade(place, (x, y, z))[..., np.newaxis]
+    if environment.skyline_mm is None:
+        image *= _corner_shade(environment, (x, y, z))[..., np.newaxis]
     else:
-        _paint_sky(image, place, (x, y, z), is_wall | rest)
+        _paint_sky(image, environment, (x, y, z), is_wall | rest)
     return image, is_floor
 
 
@@ -77,11 +77,11 @@ def _reach(rays: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.where(safe > 0, np.float32(high), np.float32(low)) / safe
 
 
-def _corner_shade(place: Surroundings, hits: _Hits) -> np.ndarray:
+def _corner_shade(environment: Environment, hits: _Hits) -> np.ndarray:
     """Darkens rooms towards their edges: [h, w]."""
     gaps = [
         np.minimum(hit - np.float32(low), np.float32(high) - hit)
-        for hit, low, high in zip(hits, place.low_mm, place.high_mm)
+        for hit, low, high in zip(hits, environment.low_mm, environment.high_mm)
     ]
     # The smallest gap is about zero (the surface itself), the second one leads to the edge.
     first, second = np.minimum(gaps[0], gaps[1]), np.maximum(gaps[0], gaps[1])
@@ -90,13 +90,13 @@ def _corner_shade(place: Surroundings, hits: _Hits) -> np.ndarray:
 
 
 def _paint_sky(
-    image: np.ndarray, place: Surroundings, hits: _Hits, is_far: np.ndarray
+    image: np.ndarray, environment: Environment, hits: _Hits, is_far: np.ndarray
 ) -> None:
-    assert place.skyline_mm is not None
+    assert environment.skyline_mm is not None
     x, y, z = hits
     ridge = textures.wrinkle_tile()[0]
     along = ((x - y) * (256 / 30000.0)).astype(np.int32) & 255
-    is_sky = is_far & (z > place.skyline_mm * (0.4 + 1.2 * ridge[along]))
+    is_sky = is_far & (z > environment.skyline_mm * (0.4 + 1.2 * ridge[along]))
     fade = np.clip(z[is_sky] / 25000, 0, 1)[:, np.newaxis]
     haze = np.array([0.86, 0.89, 0.93], np.float32)
-    image[is_sky] = haze + fade * (place.ceiling.color.astype(np.float32) - haze)
+    image[is_sky] = haze + fade * (environment.ceiling.color.astype(np.float32) - haze)

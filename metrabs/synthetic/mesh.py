@@ -244,7 +244,7 @@ def _with_skirt_on_legs(tables: _RingTables) -> _RingTables:
 
 
 def _advances_outward(loft: Loft) -> bool:
-    """Tells whether the faces of `_loft_quads` look outward: right-handed rings and advance."""
+    """Returns whether the faces of `_loft_quads` face outward: right-handed rings and advance."""
     first, last = loft.rings[0], loft.rings[-1]
     if loft.plane == "zy":
         return False  # advances along +x, while z to y turns about -x

@@ -1,4 +1,4 @@
-"""What people wear: garments, hair, skin, and how they are drawn at random in several styles."""
+"""What people wear: garments, hair, skin, and how they are drawn at random in several kinds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from metrabs.errors import unknown_name_error
 from metrabs.synthetic import textures
 
-STYLES: tuple[str, ...] = ("casual", "sport", "swim", "formal", "mocap", "markers", "game", "warm")
+CLOTHING_KINDS: tuple[str, ...] = (
+    "casual", "sport", "swim", "formal", "mocap", "markers", "game", "warm",
+)
 _NONE, _FULL = 0.0, 1.0
 
 
@@ -82,26 +84,26 @@ class Outfit:
     gloss: float
 
 
-def sample_outfit(rng: np.random.Generator, style: str) -> Outfit:
+def sample_outfit(rng: np.random.Generator, kind: str) -> Outfit:
     """Draws an appearance.
 
     Args:
-        rng: source of chance.
-        style: one of STYLES.
+        rng: Source of randomness.
+        kind: one of CLOTHING_KINDS.
 
     Raises:
-        UserError: for an unknown style.
+        UserError: for an unknown kind.
     """
-    if style not in STYLES:
-        raise unknown_name_error("clothing style", style, STYLES)
+    if kind not in CLOTHING_KINDS:
+        raise unknown_name_error("kind of clothing", kind, CLOTHING_KINDS)
     skin = _sample_skin(rng)
-    has_skirt = style in ("casual", "formal", "game") and rng.random() < 0.14
-    values = _sample_cut(rng, style)
+    has_skirt = kind in ("casual", "formal", "game") and rng.random() < 0.14
+    values = _sample_cut(rng, kind)
     hair = _HAIR_COLORS[rng.integers(len(_HAIR_COLORS))] * rng.uniform(0.7, 1.2)
     is_long = rng.random() < 0.35
-    shirt = _sample_garment(rng, style)
-    trousers = _sample_garment(rng, style, plain=0.75)
-    if style in ("mocap", "markers"):
+    shirt = _sample_garment(rng, kind)
+    trousers = _sample_garment(rng, kind, plain=0.75)
+    if kind in ("mocap", "markers"):
         trousers = shirt
     return Outfit(
         skin=skin,
@@ -111,15 +113,15 @@ def sample_outfit(rng: np.random.Generator, style: str) -> Outfit:
         shoes=_sample_color(rng, saturation=0.5),
         shirt=shirt,
         trousers=trousers,
-        skirt=shirt if rng.random() < 0.5 else _sample_garment(rng, style),
+        skirt=shirt if rng.random() < 0.5 else _sample_garment(rng, kind),
         skirt_length=rng.uniform(0.4, 1.0) if has_skirt else _NONE,
         neckline=rng.uniform(0.8, 0.97),
         hair_volume=0.0 if rng.random() < 0.07 else rng.uniform(0.04, 0.18),
         long_hair=rng.uniform(0.3, 1.0) if is_long else _NONE,
         has_beard=bool(not is_long and rng.random() < 0.25),
         has_glasses=bool(rng.random() < 0.15),
-        has_gloves=bool(style == "warm" and rng.random() < 0.4),
-        has_markers=style in ("mocap", "markers"),
+        has_gloves=bool(kind == "warm" and rng.random() < 0.4),
+        has_markers=kind in ("mocap", "markers"),
         **values,
     )
 
@@ -148,21 +150,21 @@ def _sample_color(rng: np.random.Generator, saturation: float = 1.0) -> np.ndarr
     return value * (1 - strength * (1 - pure))
 
 
-def _sample_garment(rng: np.random.Generator, style: str, plain: float = 0.45) -> Garment:
+def _sample_garment(rng: np.random.Generator, kind: str, plain: float = 0.45) -> Garment:
     saturation = {"formal": 0.35, "mocap": 0.15, "markers": 0.3, "game": 1.4, "sport": 1.3}
-    color = np.clip(_sample_color(rng, saturation.get(style, 0.9)), 0, 1)
-    if style == "mocap":
+    color = np.clip(_sample_color(rng, saturation.get(kind, 0.9)), 0, 1)
+    if kind == "mocap":
         color = color * 0.25
-    elif style == "formal":
+    elif kind == "formal":
         color = color * rng.choice([0.3, 0.6, 1.0])
-    is_plain = style == "mocap" or rng.random() < plain
+    is_plain = kind == "mocap" or rng.random() < plain
     tile = 0 if is_plain else int(rng.integers(1, len(textures.cloth_tiles())))
     second = np.clip(_sample_color(rng), 0, 1)
     return Garment(color, second, tile, float(rng.uniform(220, 800)))
 
 
-def _sample_cut(rng: np.random.Generator, style: str) -> dict:
-    """Lengths, looseness and shoes of each style."""
+def _sample_cut(rng: np.random.Generator, kind: str) -> dict:
+    """Lengths, looseness and shoes of each kind of clothing."""
     long_sleeve, short_sleeve, top = rng.uniform(0.85, 1.0), rng.uniform(0.28, 0.5), 0.05
     long_leg, short_leg = rng.uniform(0.88, 1.0), rng.uniform(0.25, 0.6)
     sleeves = {
@@ -178,14 +180,14 @@ def _sample_cut(rng: np.random.Generator, style: str) -> dict:
     }
     loose = {"warm": (1.12, 1.22), "mocap": (1.0, 1.03), "markers": (1.0, 1.03),
              "swim": (1.0, 1.02), "sport": (1.0, 1.12), "formal": (1.03, 1.15)}
-    low, high = loose.get(style, (1.02, 1.18))
+    low, high = loose.get(kind, (1.02, 1.18))
     barefoot = {"swim": 0.8, "markers": 0.6, "casual": 0.12, "sport": 0.1}
     return {
-        "sleeve": float(rng.choice(sleeves[style])),
-        "trouser_leg": float(rng.choice(legs[style])),
+        "sleeve": float(rng.choice(sleeves[kind])),
+        "trouser_leg": float(rng.choice(legs[kind])),
         "waist": float(rng.uniform(0.2, 0.4)),
         "looseness": rng.uniform([low, low, low], [high, high + 0.08, high + 0.08]),
-        "is_barefoot": bool(rng.random() < barefoot.get(style, 0.03)),
+        "is_barefoot": bool(rng.random() < barefoot.get(kind, 0.03)),
         "sock": float(rng.choice([0.0, 0.08, 0.15, 0.4], p=[0.3, 0.35, 0.25, 0.1])),
-        "gloss": float(rng.uniform(0.02, 0.2) * (2 if style == "game" else 1)),
+        "gloss": float(rng.uniform(0.02, 0.2) * (2 if kind == "game" else 1)),
     }

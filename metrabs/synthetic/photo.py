@@ -14,14 +14,14 @@ _GRAIN_SEED = 77
 
 @dataclasses.dataclass(frozen=True)
 class PhotoStyle:
-    """Ranges from which each picture's sensor is drawn.
+    """Ranges from which each image's sensor is drawn.
 
     Attributes:
         saturation: colourfulness, 1 as rendered.
         contrast: 1 as rendered.
-        brightness: mean level of the picture, 0 to 1.
+        brightness: mean level of the image, 0 to 1.
         cast: spread of the white balance.
-        tint: white balance that all pictures share, [red, green, blue].
+        tint: white balance that all images share, [red, green, blue].
         blur_px: Gaussian blur of the lens, standard deviation.
         grain: standard deviation of the noise, 0 to 1.
         jpeg_quality: 1 to 100.
@@ -41,7 +41,7 @@ def take_photo(rng: np.random.Generator, light: np.ndarray, style: PhotoStyle) -
     """Turns a rendered image into a photograph.
 
     Args:
-        rng: source of chance.
+        rng: Source of randomness.
         light: [height, width, 3] float32 RGB, about 0 to 1.
         style: the kind of camera.
 

@@ -52,7 +52,7 @@ def sample_pose(rng: np.random.Generator, pose_class: str) -> Pose:
     """Draws a pose of a class, facing a random direction, pelvis at the world's origin.
 
     Args:
-        rng: source of chance.
+        rng: Source of randomness.
         pose_class: one of POSE_CLASSES.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Draws people in their surroundings as a camera sees them."""
+"""Draws people in their environment as a camera sees them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from metrabs.geometry.camera import Camera
 from metrabs.synthetic import backdrop, clothing, textures
+from metrabs.synthetic.environment import Environment
 from metrabs.synthetic.lofts import PARTS
 from metrabs.synthetic.materials import Light
 from metrabs.synthetic.mesh import topology, vertex_normals
-from metrabs.synthetic.people import Person
+from metrabs.synthetic.person import Person
 from metrabs.synthetic.rasterizer import Fragments, rasterize
 from metrabs.synthetic.solids import paint_solids
-from metrabs.synthetic.surroundings import Surroundings
 
 _HAIR_PART = PARTS.index("hair")
 # Fingers and the like are too small for a soft shadow.
@@ -26,7 +26,7 @@ _CASTS_SHADOW = np.array([part not in ("hand", "nose", "ear", "neck") for part i
 
 @dataclasses.dataclass(frozen=True)
 class Rendering:
-    """A picture before it goes through a sensor.
+    """An image before it goes through a sensor.
 
     Attributes:
         image: [height, width, 3] float32 RGB, about 0 to 1.
@@ -38,26 +38,29 @@ class Rendering:
 
 
 def render(
-    people: Sequence[Person], place: Surroundings, camera: Camera, image_size: tuple[int, int]
+    people: Sequence[Person],
+    environment: Environment,
+    camera: Camera,
+    image_size: tuple[int, int],
 ) -> Rendering:
     """Renders a scene.
 
     Args:
         people: whom to draw.
-        place: where they are.
-        camera: also with lens distortion. Must be inside of the place.
+        environment: where they are.
+        camera: also with lens distortion. Must be inside the environment.
         image_size: (width, height) in pixels.
     """
     width, height = image_size
     rays = backdrop.viewing_rays(camera, image_size)
-    # The place is soft and is painted at half the size.
-    small, is_floor = backdrop.paint_place(place, rays[::2, ::2], camera.t)
-    _cast_shadows(small, is_floor, people, place, camera)
+    # The environment is smooth and is painted at half the size.
+    small, is_floor = backdrop.paint_environment(environment, rays[::2, ::2], camera.t)
+    _cast_shadows(small, is_floor, people, environment, camera)
     image = cv2.resize(small, image_size, interpolation=cv2.INTER_LINEAR)
-    solid_depths = paint_solids(place.solids, place.light, camera, rays, image)
+    solid_depths = paint_solids(environment.solids, environment.light, camera, rays, image)
     person_ids = np.full([height, width], -1, np.int16)
     if people:
-        _draw_people(image, person_ids, solid_depths, people, place.light, camera)
+        _draw_people(image, person_ids, solid_depths, people, environment.light, camera)
     return Rendering(image, person_ids)
 
 
@@ -93,7 +96,7 @@ def _draw_people(
 
 
 def _vertex_attributes(person: Person) -> np.ndarray:
-    """[V, 7] normal, paint position, and place along the part."""
+    """[V, 7] normal, paint position, and position along the part."""
     along = topology().along[:, np.newaxis]
     normals = vertex_normals(person.vertices_mm)
     return np.concatenate([normals, person.paint_positions, along], axis=1)
@@ -131,23 +134,24 @@ def _cast_shadows(
     small_image: np.ndarray,
     is_floor: np.ndarray,
     people: Sequence[Person],
-    place: Surroundings,
+    environment: Environment,
     camera: Camera,
 ) -> None:
     """Darkens the floor where people and solids keep the lamp's light from it, at half size."""
     mask = np.zeros(small_image.shape[:2], np.uint8)
-    direction = place.light.direction
+    direction = environment.light.direction
     slope = (direction[:2] / direction[2]).astype(np.float32)
     for person in people:
         points = _floor_points(person.vertices_mm, slope, camera)
         if points is not None:
             _fill_faces(mask, points[person.quads[_CASTS_SHADOW[person.quad_parts]]])
-    for solid in place.solids:
+    for solid in environment.solids:
         points = _floor_points(solid.corners_mm().astype(np.float32), slope, camera)
         if points is not None:
             cv2.fillConvexPoly(mask, cv2.convexHull(points), (255,))
     soft = cv2.GaussianBlur(mask, (0, 0), max(0.6, mask.shape[1] / 150)) * is_floor
-    lamp = place.light.lamp.mean() / (place.light.lamp.mean() + place.light.sky.mean())
+    lamp = environment.light.lamp.mean()
+    lamp /= lamp + environment.light.sky.mean()
     small_image *= (1 - np.float32(0.9 / 255 * lamp) * soft)[..., np.newaxis]
 
 

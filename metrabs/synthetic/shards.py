@@ -1,7 +1,7 @@
-"""Pieces of the synthetic pile: a few dozen pictures with an annotation file that completes them.
+"""Shards of the synthetic datasets: a few dozen images and their annotation file.
 
-A shard is the unit of work and of resumption: its annotation file is written last, so a shard
-without one is made again, from the same random numbers and hence to the same bytes.
+A shard is the unit of work and of resumption: its annotation file is written last. A shard without
+one is rendered again, from the same random numbers and hence to the same bytes.
 """
 
 from __future__ import annotations
@@ -22,64 +22,64 @@ from metrabs.resumable import fingerprint
 from metrabs.skeletons import tables
 from metrabs.skeletons.merged_sets import member_names
 from metrabs.synthetic.joints import joints_of
-from metrabs.synthetic.looks import LOOKS, find_look
 from metrabs.synthetic.photo import encode_jpeg
 from metrabs.synthetic.scene import PersonCrop, render_person_crop
+from metrabs.synthetic.styles import STYLES, find_style
 
 SHARD_SIZE = 32
 TEST_SECTION = "test"
-# Raise it when the renderer changes, so that old pictures are not mixed with new ones.
+# Raise it when the renderer changes, so that old images are not mixed with new ones.
 _RENDERER_VERSION = 2
-_HELD_OUT_SHARE = 0.1
-_PHASE_IDS = {"train": 0, "valid": 1, "test": 2}
+_HELD_OUT_FRACTION = 0.1
+_SPLIT_IDS = {"train": 0, "valid": 1, "test": 2}
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """Some pictures of one dataset and phase.
+    """Some images of one dataset and split.
 
     Attributes:
-        seed: of the whole pile.
-        section: name of the dataset, or TEST_SECTION for the mixture of all looks.
-        phase: 'train', 'valid' or 'test'.
-        start, stop: range of picture numbers.
+        seed: Random seed of the whole suite.
+        section: name of the dataset, or TEST_SECTION for the mixture of all styles.
+        split: 'train', 'valid' or 'test'.
+        start, stop: range of image numbers.
     """
 
     seed: int
     section: str
-    phase: str
+    split: str
     start: int
     stop: int
 
     @property
     def image_paths(self) -> list[str]:
-        """Paths of the pictures, relative to the pile's folder."""
+        """Paths of the images, relative to the suite's folder."""
         return [
-            f"synthetic/{self.section}/{self.phase}_{index:06d}.jpg"
+            f"synthetic/{self.section}/{self.split}_{index:06d}.jpg"
             for index in range(self.start, self.stop)
         ]
 
     @property
     def annotation_path(self) -> str:
-        """Path of the annotation file, relative to the pile's folder."""
-        return f"synthetic/{self.section}/{self.phase}_{self.start:06d}.npz"
+        """Path of the annotation file, relative to the suite's folder."""
+        return f"synthetic/{self.section}/{self.split}_{self.start:06d}.npz"
 
 
 class Annotation(NamedTuple):
-    """What is known of one picture.
+    """The annotation of one image.
 
     Attributes:
-        image_path: relative to the pile's folder.
-        look: name of its look.
+        image_path: relative to the suite's folder.
+        style: name of its style.
         joints: [555, 3] world mm, or [17, 2] pixels for 2D datasets; NaN where not annotated.
         box_px: [4] left, top, width, height.
-        camera: of the picture.
+        camera: of the image.
         mask: run-length encoded, or None.
         activity: the pose class.
     """
 
     image_path: str
-    look: str
+    style: str
     joints: np.ndarray
     box_px: np.ndarray
     camera: Camera
@@ -87,16 +87,16 @@ class Annotation(NamedTuple):
     activity: str
 
 
-def plan_shards(seed: int, section: str, phase: str, num_images: int) -> list[Shard]:
-    """Splits the pictures of a dataset's phase into shards."""
+def plan_shards(seed: int, section: str, split: str, num_images: int) -> list[Shard]:
+    """Divides the images of a dataset's split into shards."""
     return [
-        Shard(seed, section, phase, start, min(start + SHARD_SIZE, num_images))
+        Shard(seed, section, split, start, min(start + SHARD_SIZE, num_images))
         for start in range(0, num_images, SHARD_SIZE)
     ]
 
 
 def is_complete(shard: Shard, root: pathlib.Path) -> bool:
-    """Tells whether all files of a shard are there and were made with these settings."""
+    """Returns whether all files of a shard exist and were made with these settings."""
     path = root / shard.annotation_path
     if not path.exists():
         return False
@@ -106,22 +106,22 @@ def is_complete(shard: Shard, root: pathlib.Path) -> bool:
 
 
 def make_shard(shard: Shard, root: pathlib.Path) -> int:
-    """Renders the pictures of a shard and writes them and their annotations.
+    """Renders the images of a shard and writes them and their annotations.
 
     Returns:
-        The number of pictures.
+        The number of images.
     """
-    cv2.setNumThreads(1)  # the processes share the processors among them
+    cv2.setNumThreads(1)  # every process uses one core
     rows = []
     for index, image_path in zip(range(shard.start, shard.stop), shard.image_paths):
         rng = np.random.default_rng([
-            shard.seed, zlib.crc32(shard.section.encode()), _PHASE_IDS[shard.phase], index])
-        look_name = _look_of(rng, shard)
-        look = find_look(look_name)
-        crop = render_person_crop(rng, look)
+            shard.seed, zlib.crc32(shard.section.encode()), _SPLIT_IDS[shard.split], index])
+        style_name = _style_of(rng, shard)
+        style = find_style(style_name)
+        crop = render_person_crop(rng, style)
         with atomic_path(root / image_path) as path:
-            path.write_bytes(encode_jpeg(rng, crop.image, look.photo))
-        rows.append(_annotation_row(crop, look_name))
+            path.write_bytes(encode_jpeg(rng, crop.image, style.photo))
+        rows.append(_annotation_row(crop, style_name))
     columns = {name: np.stack([row[name] for row in rows]) for name in rows[0] if name != "mask"}
     masks = [row["mask"] for row in rows]
     with atomic_path(root / shard.annotation_path) as path:
@@ -134,7 +134,7 @@ def make_shard(shard: Shard, root: pathlib.Path) -> int:
 
 
 def read_annotations(shard: Shard, root: pathlib.Path) -> Iterator[Annotation]:
-    """Yields the annotations of a complete shard in the order of its pictures."""
+    """Yields the annotations of a complete shard in the order of its images."""
     with np.load(root / shard.annotation_path) as stored:
         columns = {name: stored[name] for name in stored.files}
     ends = np.cumsum(columns["mask_sizes"])
@@ -154,22 +154,22 @@ def read_annotations(shard: Shard, root: pathlib.Path) -> Iterator[Annotation]:
         )
 
 
-def _look_of(rng: np.random.Generator, shard: Shard) -> str:
+def _style_of(rng: np.random.Generator, shard: Shard) -> str:
     if shard.section != TEST_SECTION:
         return shard.section
-    if rng.random() < _HELD_OUT_SHARE:
+    if rng.random() < _HELD_OUT_FRACTION:
         return "heldout"
     return str(rng.choice(member_names("huge8")))
 
 
-def _annotation_row(crop: PersonCrop, look_name: str) -> dict[str, Any]:
+def _annotation_row(crop: PersonCrop, style_name: str) -> dict[str, Any]:
     camera = crop.camera
     coefficients = camera.distortion_coeffs
-    use_mask = LOOKS[look_name].has_masks
+    use_mask = STYLES[style_name].has_masks
     return {
-        "look": np.array(look_name, "U16"),
+        "look": np.array(style_name, "U16"),  # the name in the file format
         "activity": np.array(crop.activity, "U16"),
-        "joints": _annotated_joints(crop, look_name),
+        "joints": _annotated_joints(crop, style_name),
         "box_px": crop.box_px,
         "camera_position": camera.t,
         "camera_rotation": camera.R,
@@ -180,12 +180,12 @@ def _annotation_row(crop: PersonCrop, look_name: str) -> dict[str, Any]:
     }
 
 
-def _annotated_joints(crop: PersonCrop, look_name: str) -> np.ndarray:
-    if look_name not in member_names("huge2d_common"):
+def _annotated_joints(crop: PersonCrop, style_name: str) -> np.ndarray:
+    if style_name not in member_names("huge2d_common"):
         return joints_of(crop.person.state).astype(np.float32)
     names = tables.merged_joint_info("huge2d_common").names
-    own_names = set(tables.dataset_joint_info(look_name, merged_names=False).names)
-    world_mm = joints_of(crop.person.state, [f"{name}_{look_name}" for name in names])
+    own_names = set(tables.dataset_joint_info(style_name, merged_names=False).names)
+    world_mm = joints_of(crop.person.state, [f"{name}_{style_name}" for name in names])
     points = crop.camera.world_to_image(world_mm)
     is_inside = ((points >= 0) & (points < crop.mask.shape[::-1])).all(axis=1)
     is_annotated = is_inside & np.array([name in own_names for name in names])

@@ -59,7 +59,7 @@ def cloud(rng: np.random.Generator, base: int) -> np.ndarray:
     """Returns seamless fractal noise [256, 256] between 0 and 1.
 
     Args:
-        rng: source of chance.
+        rng: Source of randomness.
         base: cells of the coarsest octave along a side.
     """
     total = np.zeros([TILE_SIDE, TILE_SIDE], np.float32)

@@ -1,4 +1,4 @@
-"""Placing cameras: around a person for a crop, or before a group for a whole picture."""
+"""Placing cameras: around a person for a crop, or before a group for a whole image."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from metrabs.geometry import boxes
 from metrabs.geometry.camera import Camera
-from metrabs.synthetic.looks import Look
-from metrabs.synthetic.people import Person
+from metrabs.synthetic.person import Person
+from metrabs.synthetic.styles import Style
 
 CROP_SIDE = 256
 
@@ -17,21 +17,21 @@ CROP_SIDE = 256
 _FRONTAL_SPREAD_DEGREES = 35.0
 
 
-def sample_crop_camera(rng: np.random.Generator, look: Look, person: Person) -> Camera:
+def sample_crop_camera(rng: np.random.Generator, style: Style, person: Person) -> Camera:
     """Draws a camera whose 256 px square image is a crop around a person.
 
-    The crop is cut out of a larger picture: the person need not be on the optical axis.
+    The crop is cut out of a larger image: the person need not be on the optical axis.
 
     Args:
-        rng: source of chance.
-        look: gives distance, height, roll, lens and truncation.
-        person: whom to look at.
+        rng: Source of randomness.
+        style: gives distance, height, roll, lens and truncation.
+        person: Whom to look at.
     """
     joints_mm = person.state.positions_mm
     target = 0.5 * (joints_mm.min(axis=0) + joints_mm.max(axis=0))
-    camera = _look_at(rng, look, target, _sample_azimuth(rng, look, person))
+    camera = _look_at(rng, style, target, _sample_azimuth(rng, style, person))
     low, high = image_extent(camera, person)
-    is_cut = rng.random() < look.truncation
+    is_cut = rng.random() < style.truncation_probability
     margin = rng.uniform(0.75, 1.0) if is_cut else rng.uniform(1.25, 1.6)
     scale = CROP_SIDE / (margin * (high - low).max())
     center = 0.5 * (low + high) + (high - low).max() * rng.uniform(-0.06, 0.06, 2)
@@ -51,7 +51,7 @@ def image_extent(camera: Camera, person: Person) -> tuple[np.ndarray, np.ndarray
 def person_box(
     camera: Camera, person: Person, image_size: tuple[int, int], slack: float = 1.03
 ) -> np.ndarray:
-    """Returns the box [left, top, width, height] of the part of a person inside of the image.
+    """Returns the box [left, top, width, height] of the part of a person inside the image.
 
     Args:
         camera: the camera of the image.
@@ -70,9 +70,9 @@ def sample_wide_camera(
     """Draws a camera that sees a group around the world's origin.
 
     Args:
-        rng: source of chance.
+        rng: Source of randomness.
         people_extent_mm: how far the group reaches from the origin.
-        width, height: of the picture in pixels.
+        width, height: of the image in pixels.
     """
     fov_degrees = rng.uniform(48, 62)
     half_angle = np.radians(fov_degrees / 2) * min(1.0, width / height)
@@ -85,36 +85,36 @@ def sample_wide_camera(
     return camera.turn_towards(target_world_point=np.array([0, 0, rng.uniform(700, 1000)]))
 
 
-def _sample_azimuth(rng: np.random.Generator, look: Look, person: Person) -> float:
+def _sample_azimuth(rng: np.random.Generator, style: Style, person: Person) -> float:
     """Direction (radians in the floor plane) in which the camera stands, seen from the person."""
-    if rng.random() < look.all_around:
+    if rng.random() < style.all_around_probability:
         return rng.uniform(-np.pi, np.pi)
-    front = person.state.rotations[0, :, 0]  # the pelvis looks along its x axis
+    front = person.state.rotations[0, :, 0]  # the pelvis faces along its x axis
     return np.arctan2(front[1], front[0]) + np.radians(rng.normal(0, _FRONTAL_SPREAD_DEGREES))
 
 
 def _look_at(
-    rng: np.random.Generator, look: Look, target: np.ndarray, azimuth: float
+    rng: np.random.Generator, style: Style, target: np.ndarray, azimuth: float
 ) -> Camera:
-    """A camera with unit focal length at the look's distance and height."""
-    distance = rng.uniform(*look.distance_mm)
-    elevation = rng.uniform(*look.height_mm) - target[2]
+    """A camera with unit focal length at the style's distance and height."""
+    distance = rng.uniform(*style.distance_mm)
+    elevation = rng.uniform(*style.height_mm) - target[2]
     flat = np.sqrt(max(distance**2 - elevation**2, (0.6 * distance) ** 2))
     position = target + np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), elevation])
     position[2] = max(position[2], 100.0)
     camera = Camera(
         optical_center=position, intrinsic_matrix=np.eye(3), world_up=(0, 0, 1),
-        distortion_coeffs=_sample_distortion(rng, look),
+        distortion_coeffs=_sample_distortion(rng, style),
     )
     camera.turn_towards(target_world_point=target)
-    yaw, pitch = np.radians(rng.uniform(-1, 1, 2) * look.off_axis_degrees)
-    return camera.rotate(yaw, 0.5 * pitch, np.radians(rng.normal(0, look.roll_degrees)))
+    yaw, pitch = np.radians(rng.uniform(-1, 1, 2) * style.off_axis_degrees)
+    return camera.rotate(yaw, 0.5 * pitch, np.radians(rng.normal(0, style.roll_degrees)))
 
 
-def _sample_distortion(rng: np.random.Generator, look: Look) -> Optional[np.ndarray]:
+def _sample_distortion(rng: np.random.Generator, style: Style) -> Optional[np.ndarray]:
     """Coefficients k1, k2, p1, p2, k3 of a plausible lens."""
-    if look.distortion is None:
+    if style.distortion is None:
         return None
-    k1 = rng.uniform(*look.distortion)
+    k1 = rng.uniform(*style.distortion)
     p1, p2 = rng.normal(0, 0.0008, 2)
     return np.array([k1, -0.6 * k1 + rng.normal(0, 0.02), p1, p2, rng.normal(0, 0.005)])

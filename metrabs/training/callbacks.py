@@ -15,10 +15,10 @@ from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
 from metrabs.config import Config
 from metrabs.files import write_text_atomically
+from metrabs.progress import ProgressBar, progress_bar
 from metrabs.training.checkpoints import CheckpointKeeper, run_folder
 from metrabs.training.wandb_log import WandbLog, open_wandb_log
 
@@ -104,14 +104,14 @@ class LogMetrics(tf.keras.callbacks.Callback):
         self._period = period
         self._times: collections.deque[float] = collections.deque(maxlen=_NUM_TIMED_STEPS + 1)
         self._is_terminal = sys.stderr.isatty()
-        self._bar: Optional[tqdm.tqdm] = None
+        self._bar: Optional[ProgressBar] = None
 
     def on_train_begin(self, logs: Optional[dict[str, Any]] = None) -> None:
         """Starts the progress bar."""
         self._times.append(time.perf_counter())
-        self._bar = tqdm.tqdm(
-            total=self._num_steps, initial=self.model.num_completed_steps, unit="step",
-            desc="training", disable=not self._is_terminal, dynamic_ncols=True,
+        self._bar = progress_bar(
+            desc="training", total=self._num_steps, initial=self.model.num_completed_steps,
+            unit="step",
         )
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:

@@ -16,6 +16,7 @@ from typing import Optional
 from unittest import mock
 
 import pytest
+from absl.flags import FlagValues
 
 import ckpt_tools
 import reproduce
@@ -91,11 +92,13 @@ def test_calls_of_the_main_program_have_flags_and_values_that_it_knows() -> None
         assert parse_flags([f for f in flags if not f.startswith(("--flagfile", "--help"))]), page
 
 
-def test_calls_of_the_walk_have_flags_that_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_of_reproduce_have_flags_that_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)  # flag files name others relative to the top folder
     for page, command in _commands("reproduce.py"):
         given = [argument.strip("[]") for argument in command.arguments]
-        assert reproduce._parse(given), page
+        values = FlagValues()
+        reproduce.define_flags(values)
+        assert values(["reproduce.py", *given]), page
 
 
 @pytest.mark.parametrize("module", _MODULES)

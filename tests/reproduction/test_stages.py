@@ -78,7 +78,7 @@ def test_seconds_of_all_runs_of_a_stage_are_added_up(
     run_stages([stage], tmp_path)
     assert json.loads((tmp_path / "work" / "complete.json").read_text())["seconds"] >= 0.2
     run_stages([stage], tmp_path)
-    assert "complete already (0 s" in capsys.readouterr().out
+    assert "already complete (0 s" in capsys.readouterr().out
 
 
 def test_a_damaged_marker_counts_as_not_complete(tmp_path: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""People and places that several tests of the synthetic room use."""
+"""People and cameras that several tests of the synthetic room use."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from metrabs.geometry.camera import Camera
-from metrabs.synthetic.people import Person, sample_person
+from metrabs.synthetic.person import Person, sample_person
 
 
-def camera_before(person: Person, side: int = 256, distance_mm: float = 4000.0) -> Camera:
+def camera_facing(person: Person, side: int = 256, distance_mm: float = 4000.0) -> Camera:
     """A camera that looks at a person, whose image fills most of a square."""
     middle = person.state.positions_mm.mean(axis=0)
     camera = Camera(optical_center=middle + [distance_mm, 300, 200])
@@ -20,5 +20,5 @@ def camera_before(person: Person, side: int = 256, distance_mm: float = 4000.0) 
 
 @pytest.fixture
 def person() -> Person:
-    """Somebody who stands."""
+    """A standing person."""
     return sample_person(np.random.default_rng(3), "standing", "casual")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from metrabs.geometry.camera import Camera
-from metrabs.synthetic.backdrop import paint_place, viewing_rays
-from metrabs.synthetic.surroundings import KINDS, sample_place
+from metrabs.synthetic.backdrop import paint_environment, viewing_rays
+from metrabs.synthetic.environment import ENVIRONMENT_KINDS, sample_environment
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def test_rays_of_a_distorting_lens_are_accurate_to_a_fraction_of_a_pixel(camera)
     np.testing.assert_allclose(seen, pixels, atol=0.4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ENVIRONMENT_KINDS)
 def test_floor_is_below_and_everything_is_painted(kind, camera):
-    place = sample_place(np.random.default_rng(0), kind)
-    image, is_floor = paint_place(place, viewing_rays(camera, (256, 192)), camera.t)
+    environment = sample_environment(np.random.default_rng(0), kind)
+    image, is_floor = paint_environment(environment, viewing_rays(camera, (256, 192)), camera.t)
     assert np.isfinite(image).all() and image.min() >= 0
     assert is_floor[-1].all() and not is_floor[0].any()

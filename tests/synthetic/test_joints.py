@@ -63,7 +63,7 @@ def test_formats_disagree_about_the_same_joint(state):
     assert distances.min() > 1 and 15 < np.median(distances) < 60
 
 
-def test_places_do_not_depend_on_chance():
+def test_places_are_deterministic():
     first = joint_places(("lelb_h36m", "rsho_coco"))
     joint_places.cache_clear()
     second = joint_places(("lelb_h36m", "rsho_coco"))

@@ -4,23 +4,23 @@ import numpy as np
 import pytest
 
 from metrabs.errors import UserError
-from metrabs.synthetic.outfits import STYLES, sample_outfit
+from metrabs.synthetic.outfits import CLOTHING_KINDS, sample_outfit
 
 
-@pytest.mark.parametrize("style", STYLES)
-def test_colors_are_colors(style):
+@pytest.mark.parametrize("kind", CLOTHING_KINDS)
+def test_colors_are_colors(kind):
     rng = np.random.default_rng(0)
     for _ in range(20):
-        outfit = sample_outfit(rng, style)
+        outfit = sample_outfit(rng, kind)
         for color in (outfit.skin, outfit.hair, outfit.shoes, outfit.shirt.color, outfit.lips):
             assert color.shape == (3,) and color.min() >= 0 and color.max() <= 1
 
 
-def test_styles_differ_in_how_much_they_cover():
+def test_kinds_of_clothing_differ_in_how_much_they_cover():
     rng = np.random.default_rng(1)
     cover = {
-        style: np.mean([sample_outfit(rng, style).trouser_leg for _ in range(20)])
-        for style in ("swim", "sport", "mocap")
+        kind: np.mean([sample_outfit(rng, kind).trouser_leg for _ in range(20)])
+        for kind in ("swim", "sport", "mocap")
     }
     assert cover["swim"] < cover["sport"] < cover["mocap"]
 
@@ -31,6 +31,6 @@ def test_skin_tones_vary():
     assert min(tones) < 0.35 and max(tones) > 0.65
 
 
-def test_unknown_style_is_a_user_error():
-    with pytest.raises(UserError, match="Unknown clothing style 'armour'"):
+def test_unknown_clothing_is_a_user_error():
+    with pytest.raises(UserError, match="Unknown kind of clothing 'armour'"):
         sample_outfit(np.random.default_rng(0), "armour")

@@ -14,18 +14,18 @@ def _gradient() -> np.ndarray:
     return np.repeat(np.tile(ramp, (48, 1))[..., np.newaxis], 3, axis=2)
 
 
-def test_plain_camera_keeps_the_picture():
+def test_plain_camera_keeps_the_image():
     photo = take_photo(np.random.default_rng(0), _gradient(), _PLAIN)
     assert photo.dtype == np.uint8 and photo.shape == (48, 64, 3)
     np.testing.assert_allclose(photo, 255 * _gradient(), atol=3)
 
 
-def test_exposure_moves_dark_pictures_towards_the_wanted_brightness():
+def test_exposure_moves_dark_images_towards_the_wanted_brightness():
     dark = take_photo(np.random.default_rng(0), 0.4 * _gradient(), _PLAIN)
     assert dark.mean() > 1.3 * (0.4 * 255 * _gradient()).mean()
 
 
-def test_grain_adds_noise_of_the_given_strength_also_to_large_pictures():
+def test_grain_adds_noise_of_the_given_strength_also_to_large_images():
     style = PhotoStyle(**{**vars(_PLAIN), "grain": (0.05, 0.05)})
     flat = np.full([900, 800, 3], 0.4, np.float32)
     photo = take_photo(np.random.default_rng(1), flat, style)
@@ -38,7 +38,7 @@ def test_zero_saturation_gives_grey():
     assert np.ptp(take_photo(np.random.default_rng(2), colorful, style), axis=2).max() <= 1
 
 
-def test_jpeg_decodes_to_nearly_the_same_picture():
+def test_jpeg_decodes_to_nearly_the_same_image():
     image = take_photo(np.random.default_rng(3), _gradient(), _PLAIN)
     data = encode_jpeg(np.random.default_rng(4), image, _PLAIN)
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from metrabs.synthetic.joints import joints_of
-from metrabs.synthetic.looks import LOOKS, find_look
 from metrabs.synthetic.scene import render_person_crop, render_scene
+from metrabs.synthetic.styles import STYLES, find_style
 
 
-@pytest.mark.parametrize("name", LOOKS)
-def test_crops_of_every_look_show_the_annotated_person(name):
-    crop = render_person_crop(np.random.default_rng(11), find_look(name))
+@pytest.mark.parametrize("name", STYLES)
+def test_crops_of_every_style_show_the_annotated_person(name):
+    crop = render_person_crop(np.random.default_rng(11), find_style(name))
     assert crop.image.shape == (256, 256, 3) and crop.image.dtype == np.uint8
     assert crop.mask.sum() > 300
     left, top, width, height = crop.box_px
@@ -24,14 +24,14 @@ def test_crops_of_every_look_show_the_annotated_person(name):
 
 def test_same_generator_state_gives_the_same_crop():
     first, second = (
-        render_person_crop(np.random.default_rng(3), find_look("agora")) for _ in range(2))
+        render_person_crop(np.random.default_rng(3), find_style("agora")) for _ in range(2))
     np.testing.assert_array_equal(first.image, second.image)
     np.testing.assert_array_equal(first.mask, second.mask)
 
 
-def test_no_picture_is_black_white_or_flat():
-    for seed, name in enumerate(LOOKS):
-        image = render_person_crop(np.random.default_rng(seed), find_look(name)).image
+def test_no_image_is_black_white_or_flat():
+    for seed, name in enumerate(STYLES):
+        image = render_person_crop(np.random.default_rng(seed), find_style(name)).image
         assert 10 < image.mean() < 235 and image.std() > 6
 
 

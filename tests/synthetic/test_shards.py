@@ -18,20 +18,20 @@ from metrabs.synthetic.shards import (
 )
 
 
-def test_plan_covers_every_picture_once():
+def test_plan_covers_every_image_once():
     shards = plan_shards(0, "h36m", "train", 2 * SHARD_SIZE + 5)
     paths = [path for shard in shards for path in shard.image_paths]
     assert len(paths) == len(set(paths)) == 2 * SHARD_SIZE + 5
     assert len({shard.annotation_path for shard in shards}) == 3
 
 
-def test_annotations_describe_the_pictures(tmp_path):
+def test_annotations_describe_the_images(tmp_path):
     shard = Shard(1, "muco", "train", 0, 3)
     assert make_shard(shard, tmp_path) == 3
     for annotation in read_annotations(shard, tmp_path):
         image = cv2.imread(str(tmp_path / annotation.image_path))
         assert image.shape == (256, 256, 3)
-        assert annotation.look == "muco" and annotation.activity
+        assert annotation.style == "muco" and annotation.activity
         assert annotation.joints.shape == (555, 3) and np.isfinite(annotation.joints).all()
         mask = decode_mask(annotation.mask)
         points = np.rint(annotation.camera.world_to_image(annotation.joints)).astype(int)
@@ -61,14 +61,14 @@ def test_shard_of_other_settings_does_not_count_as_complete(change, tmp_path):
     assert not is_complete(dataclasses.replace(shard, **change), tmp_path)
 
 
-def test_missing_picture_makes_a_shard_incomplete(tmp_path):
+def test_missing_image_makes_a_shard_incomplete(tmp_path):
     shard = Shard(1, "aist", "valid", 0, 2)
     make_shard(shard, tmp_path)
     (tmp_path / shard.image_paths[1]).unlink()
     assert not is_complete(shard, tmp_path)
 
 
-def test_pictures_depend_on_seed_phase_and_number(tmp_path):
+def test_images_depend_on_seed_split_and_number(tmp_path):
     shards = [Shard(1, "aist", "valid", 0, 1), Shard(2, "aist", "valid", 0, 1),
               Shard(1, "aist", "train", 0, 1), Shard(1, "aist", "valid", 1, 2)]
     contents = set()

@@ -1,7 +1,7 @@
-"""Places around the people, drawn at random: rooms, studios, landscapes, and things in them.
+"""Random environments of people: rooms, studios, landscapes, and the things in them.
 
-A place is a large box seen from inside. Its walls are walls, or outdoors a skyline with the sky
-above.
+An environment is a large box seen from inside. Its walls are walls, or outdoors a skyline with the
+sky above.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from metrabs.synthetic import textures
 from metrabs.synthetic.materials import Light, Surface
 from metrabs.synthetic.solids import Solid
 
-KINDS: tuple[str, ...] = ("room", "hall", "studio", "green_screen", "street", "nature", "void")
+ENVIRONMENT_KINDS: tuple[str, ...] = (
+    "room", "hall", "studio", "green_screen", "street", "nature", "void",
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class Surroundings:
-    """A place.
+class Environment:
+    """What surrounds people.
 
     Attributes:
         low_mm, high_mm: [3] corners of the enclosing box; the floor is z = 0.
         floor, walls, ceiling: paints; the ceiling's first colour is the sky outdoors.
         skyline_mm: height from which walls are sky; None indoors.
-        solids: things that stand around.
+        solids: furniture, bushes and the like.
         light: illumination.
     """
 
@@ -41,26 +43,28 @@ class Surroundings:
     light: Light
 
 
-def sample_place(rng: np.random.Generator, kind: str, brightness: float = 1.0) -> Surroundings:
-    """Draws an empty place.
+def sample_environment(
+    rng: np.random.Generator, kind: str, brightness: float = 1.0
+) -> Environment:
+    """Draws an empty environment.
 
     Args:
-        rng: source of chance.
-        kind: one of KINDS.
+        rng: Source of randomness.
+        kind: one of ENVIRONMENT_KINDS.
         brightness: factor on all light.
 
     Raises:
         UserError: for an unknown kind.
     """
-    if kind not in KINDS:
-        raise unknown_name_error("kind of place", kind, KINDS)
+    if kind not in ENVIRONMENT_KINDS:
+        raise unknown_name_error("kind of environment", kind, ENVIRONMENT_KINDS)
     is_outdoor = kind in ("street", "nature")
     reach = {"room": (3500, 5500), "hall": (7000, 14000), "studio": (5000, 9000),
              "green_screen": (5000, 8000)}.get(kind, (9000, 40000))
     half = rng.uniform(reach[0], reach[1], 2)
     height = rng.uniform(2500, 3300) if kind == "room" else rng.uniform(4500, 9000)
     floor, walls, ceiling = _sample_surfaces(rng, kind)
-    return Surroundings(
+    return Environment(
         low_mm=np.array([-half[0], -half[1], 0.0]),
         high_mm=np.array([half[0], half[1], 60000.0 if is_outdoor else height]),
         floor=floor,
@@ -75,7 +79,7 @@ def sample_place(rng: np.random.Generator, kind: str, brightness: float = 1.0) -
 def sample_solid(
     rng: np.random.Generator, center_xy_mm: np.ndarray, largest_mm: float = 900.0
 ) -> Solid:
-    """Draws something that stands on the floor at a given place (or, rarely, hangs)."""
+    """Draws something that stands on the floor at a given spot (or, rarely, hangs)."""
     half_sizes = rng.uniform([60, 60, 80], largest_mm / 2 * np.array([1, 1, 1.3]))
     lift = rng.uniform(500, 2000) if rng.random() < 0.12 else 0.0
     center = np.array([center_xy_mm[0], center_xy_mm[1], half_sizes[2] + lift])
@@ -95,7 +99,7 @@ def natural_color(rng: np.random.Generator, saturation: float) -> np.ndarray:
     """Draws a colour [3]: mostly greyish, more often warm than cold.
 
     Args:
-        rng: source of chance.
+        rng: Source of randomness.
         saturation: the largest colourfulness, 0 to 1.
     """
     value = rng.uniform(0.15, 0.9)

@@ -1,9 +1,9 @@
-"""The built-in pile of datasets: 28 3D and 4 2D datasets of rendered people, ready to train on.
+"""The built-in suite of datasets: 28 3D and 4 2D datasets of rendered people, ready to train on.
 
-`build_pile` writes pictures and cache files below one folder. The 3D datasets are merged in four
-ways that share all pictures: `synth28` (555 joints), `synth14` (277), `synth3` (77), and `synth1`
-(25). As in the real merged sets, a training example has only its own dataset's joints; in the
-test phase, which nobody trains on, every picture has all of them. `synth2d` holds the 2D sets.
+`build_dataset_suite` writes images and cache files below one folder. The 3D datasets are merged in
+four ways that share all images: `synth28` (555 joints), `synth14` (277), `synth3` (77), and
+`synth1` (25). As in the real merged sets, a training example has only its own dataset's joints; in
+the test split, which nobody trains on, every image has all of them. `synth2d` holds the 2D sets.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
 
 import numpy as np
-from tqdm import tqdm
 
 from metrabs.data.examples import Pose2DExample, Pose3DExample
 from metrabs.data.storage.cache import CacheWriter
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.parallel import results_as_completed
+from metrabs.progress import progress_bar
 from metrabs.skeletons import JointInfo, tables
 from metrabs.skeletons.merged_sets import member_names, samples_per_batch
 from metrabs.synthetic.shards import (
@@ -46,7 +46,7 @@ class _Merged(NamedTuple):
     shares: Optional[dict[str, int]]
 
 
-def build_pile(
+def build_dataset_suite(
     root: PathLike,
     *,
     seed: int = 0,
@@ -58,22 +58,22 @@ def build_pile(
     on_progress: Optional[Progress] = None,
     data_root: Optional[PathLike] = None,
 ) -> dict[str, pathlib.Path]:
-    """Builds the synthetic datasets; pictures that are already complete are kept.
+    """Builds the synthetic datasets; images that are already complete are kept.
 
     The result depends on the seed and the sizes alone, not on the number of workers or on
     interruptions.
 
     Args:
-        root: folder for `synthetic/` (pictures) and `cache/` (cache files).
-        seed: of everything random.
-        examples_per_dataset: training pictures per 3D dataset on average; the numbers are
+        root: folder for `synthetic/` (images) and `cache/` (cache files).
+        seed: Random seed of everything.
+        examples_per_dataset: training images per 3D dataset on average; the numbers are
             proportional to the shares of the 28 datasets in a batch.
-        valid_examples_per_dataset: validation pictures of each 3D dataset.
-        num_test_examples: test pictures, a mixture of all looks and one that is held out.
-        examples_per_dataset_2d: training pictures of each 2D dataset.
-        workers: processes; default: one per processor, at most 12; 0 or 1: this process alone.
+        valid_examples_per_dataset: validation images of each 3D dataset.
+        num_test_examples: test images, a mixture of all styles and one that is held out.
+        examples_per_dataset_2d: training images of each 2D dataset.
+        workers: processes; default: one per processor, at most 12; 0 or 1: only this process.
             With more, the calling script must be importable (`if __name__ == "__main__":`).
-        on_progress: called with (pictures done, pictures in total); default: a progress bar.
+        on_progress: called with (images done, images in total); default: a progress bar.
         data_root: folder to which the stored image paths are relative. Default: the environment
             variable DATA_ROOT where `root` lies in it, else `root`.
 
@@ -87,7 +87,7 @@ def build_pile(
     sizes = (examples_per_dataset, valid_examples_per_dataset, num_test_examples,
              examples_per_dataset_2d)
     if min(sizes) < 1:
-        raise UserError(f"All sizes of the synthetic pile must be at least 1, but got {sizes}.")
+        raise UserError(f"All sizes of the synthetic suite must be at least 1, but got {sizes}.")
     prefix = _path_prefix(root, data_root)
     shards = _plan(seed, *sizes)
     _make_shards(shards, root, workers, on_progress)
@@ -97,7 +97,7 @@ def build_pile(
 
 
 def num_train_examples(dataset: str, examples_per_dataset: int) -> int:
-    """Returns how many training pictures a 3D dataset gets, in proportion to its batch share."""
+    """Returns how many training images a 3D dataset gets, in proportion to its part of a batch."""
     shares = samples_per_batch("huge8")
     mean_share = sum(shares.values()) / len(shares)
     return max(1, round(examples_per_dataset * shares[dataset] / mean_share))
@@ -123,8 +123,8 @@ def _make_shards(
     pending = [shard for shard in shards if not is_complete(shard, root)]
     done = total - sum(shard.stop - shard.start for shard in pending)
     make = functools.partial(make_shard, root=root)
-    with tqdm(
-        total=total, initial=done, unit="image", desc="Rendering people",
+    with progress_bar(
+        total=total, initial=done, unit="image", desc="rendering people",
         disable=on_progress is not None or not pending,
     ) as bar:
         for count in results_as_completed(make, pending, workers):
@@ -160,7 +160,7 @@ def _write_cache_3d(
             for annotation in read_annotations(shard, root):
                 joints = annotation.joints[selection]
                 joints[~is_known] = np.nan
-                writer.append(shard.phase, _example_3d(annotation, joints, prefix))
+                writer.append(shard.split, _example_3d(annotation, joints, prefix))
     return path
 
 
@@ -178,7 +178,7 @@ def _example_3d(annotation: Annotation, joints_mm: np.ndarray, prefix: str) -> P
         world_coords=joints_mm,
         bbox=annotation.box_px,
         camera=annotation.camera,
-        dataset=annotation.look,
+        dataset=annotation.style,
         mask=annotation.mask,
         activity_name=annotation.activity,
     )
@@ -196,21 +196,21 @@ def _write_cache_2d(shards: Sequence[Shard], root: pathlib.Path, prefix: str) ->
                     image_path=prefix + annotation.image_path,
                     coords=annotation.joints,
                     bbox=annotation.box_px,
-                    dataset=annotation.look,
+                    dataset=annotation.style,
                     mask=annotation.mask,
                 )
-                writer.append(shard.phase, example)
+                writer.append(shard.split, example)
     return path
 
 
 def _path_prefix(root: pathlib.Path, data_root: Optional[PathLike]) -> str:
-    """What to put before paths relative to the pile so that they are relative to the data root."""
+    """Returns the prefix that makes paths relative to the suite relative to the data root."""
     if data_root is None:
         data_root = os.environ.get("DATA_ROOT", root)
         if not root.absolute().is_relative_to(pathlib.Path(data_root).absolute()):
             data_root = root
     absolute = pathlib.Path(data_root).absolute()
     if not root.absolute().is_relative_to(absolute):
-        raise UserError(f"The pile's folder '{root}' must lie in the data root '{data_root}'.")
+        raise UserError(f"The suite's folder '{root}' must lie in the data root '{data_root}'.")
     relative = root.absolute().relative_to(absolute).as_posix()
     return "" if relative == "." else relative + "/"

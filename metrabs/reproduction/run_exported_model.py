@@ -1,10 +1,9 @@
-"""Uses an exported model the way a stranger would: TensorFlow alone, without this package.
+"""Runs an exported model in a clean environment: with TensorFlow only, without this package.
 
-Runs as a script, `python use_export.py EXPORT OUTPUT.npz IMAGE...`, and makes sure that the export
-needs nothing of this package by making it impossible to import. Besides `pictures` (file names)
-it writes, per image i and skeleton, `<i>/boxes` [n,5] px, `<i>/<skeleton>/poses3d` [n,J,3] mm
-(camera frame) and `<i>/<skeleton>/poses2d` [n,J,2] px, and once `<skeleton>/names` and
-`<skeleton>/edges`.
+Runs as a script, `python run_exported_model.py EXPORT OUTPUT.npz IMAGE...`, and verifies that the
+export needs nothing of this package by making it impossible to import. The output holds `images`
+(file names), `<skeleton>/names` and `<skeleton>/edges` and, for each image i, `<i>/boxes` [n, 5]
+px, `<i>/<skeleton>/poses3d` [n, J, 3] mm (camera frame) and `<i>/<skeleton>/poses2d` [n, J, 2] px.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ def main(export_dir: str, output_path: str, image_paths: list[str]) -> None:
         results[f"{skeleton}/names"] = model.per_skeleton_joint_names[skeleton].numpy().astype(str)
         results[f"{skeleton}/edges"] = model.per_skeleton_joint_edges[skeleton].numpy()
     indices = {s: model.per_skeleton_indices[s].numpy() for s in SKELETONS}
-    results["pictures"] = np.array([os.path.basename(path) for path in image_paths])
+    results["images"] = np.array([os.path.basename(path) for path in image_paths])
     for i, path in enumerate(image_paths):
         image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
         start = time.monotonic()
-        # The poses of a model that trained for minutes are shown, plausible or not.
+        # A model that trained for minutes predicts few plausible poses; show all.
         prediction = model.detect_poses(image, skeleton="", suppress_implausible_poses=False)
-        print(f"      {path}: {len(prediction['boxes'])} people, "
+        print(f"      {os.path.basename(path)}: {len(prediction['boxes'])} people, "
               f"{time.monotonic() - start:.1f} s", flush=True)
         results[f"{i}/boxes"] = prediction["boxes"].numpy()
         for skeleton in SKELETONS:

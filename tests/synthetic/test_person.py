@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrabs.synthetic.outfits import STYLES
-from metrabs.synthetic.people import move_person, sample_person
+from metrabs.synthetic.outfits import CLOTHING_KINDS
+from metrabs.synthetic.person import move_person, sample_person
 
 
-@pytest.mark.parametrize("style", STYLES)
-def test_people_of_every_style_have_finite_skin(style):
-    person = sample_person(np.random.default_rng(1), "standing", style)
+@pytest.mark.parametrize("kind", CLOTHING_KINDS)
+def test_people_in_every_kind_of_clothing_have_finite_skin(kind):
+    person = sample_person(np.random.default_rng(1), "standing", kind)
     assert np.isfinite(person.vertices_mm).all()
     assert person.vertices_mm.dtype == np.float32
     height = np.ptp(person.vertices_mm[np.unique(person.quads), 2])

@@ -38,20 +38,20 @@ class Person:
     quad_parts: np.ndarray
 
 
-def sample_person(rng: np.random.Generator, pose_class: str, style: str) -> Person:
+def sample_person(rng: np.random.Generator, pose_class: str, clothing: str) -> Person:
     """Draws a person who stands (sits, lies...) on the floor around the world's vertical axis.
 
     Args:
-        rng: source of chance.
+        rng: Source of randomness.
         pose_class: one of `poses.POSE_CLASSES`.
-        style: one of `outfits.STYLES`.
+        clothing: One of `outfits.CLOTHING_KINDS`.
     """
     shape = sample_shape(rng)
     state = stand_on_floor(pose_body(shape, sample_pose(rng, pose_class)))
-    return dress(state, sample_outfit(rng, style))
+    return clothe(state, sample_outfit(rng, clothing))
 
 
-def dress(state: BodyState, outfit: Outfit) -> Person:
+def clothe(state: BodyState, outfit: Outfit) -> Person:
     """Puts skin and clothes on a posed skeleton."""
     bare = build_mesh(state.shape)
     directions = _head_units(bare, state)

@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 
 from metrabs.errors import UserError
-from metrabs.synthetic.surroundings import KINDS, natural_color, sample_place, sample_solid
+from metrabs.synthetic.environment import (
+    ENVIRONMENT_KINDS,
+    natural_color,
+    sample_environment,
+    sample_solid,
+)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_places_have_a_floor_at_zero_and_room_for_people(kind):
-    place = sample_place(np.random.default_rng(1), kind)
-    assert place.low_mm[2] == 0
-    assert (place.high_mm > 2400).all() and (place.low_mm[:2] < -2400).all()
-    assert (place.skyline_mm is not None) == (kind in ("street", "nature"))
+@pytest.mark.parametrize("kind", ENVIRONMENT_KINDS)
+def test_environments_have_a_floor_at_zero_and_room_for_people(kind):
+    environment = sample_environment(np.random.default_rng(1), kind)
+    assert environment.low_mm[2] == 0
+    assert (environment.high_mm > 2400).all() and (environment.low_mm[:2] < -2400).all()
+    assert (environment.skyline_mm is not None) == (kind in ("street", "nature"))
 
 
 def test_solids_stand_on_the_floor_or_hang_above_it():
@@ -31,5 +36,5 @@ def test_natural_colors_are_mostly_greyish():
 
 
 def test_unknown_kind_is_a_user_error():
-    with pytest.raises(UserError, match="Unknown kind of place 'moon'"):
-        sample_place(np.random.default_rng(0), "moon")
+    with pytest.raises(UserError, match="Unknown kind of environment 'moon'"):
+        sample_environment(np.random.default_rng(0), "moon")

@@ -1,4 +1,4 @@
-"""Built-in datasets on demand: whoever opens one that is not on this disk yet gets it made."""
+"""Built-in datasets on demand: opening one builds it if it is not on disk yet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from typing import Optional
 
 from metrabs.data.datasets import data_root, register_maker
-from metrabs.synthetic.pile import build_pile
+from metrabs.synthetic.dataset_suite import build_dataset_suite
 
 BUILTIN_3D = ("synth1", "synth3", "synth14", "synth28")
 BUILTIN_2D = "synth2d"
@@ -16,7 +16,7 @@ _logger = logging.getLogger(__name__)
 
 
 def offer_builtin_datasets(workers: Optional[int] = None) -> None:
-    """From now on, opening a built-in dataset builds it below $DATA_ROOT if it has no cache yet.
+    """Lets the opening of a built-in dataset build it below $DATA_ROOT if it has no cache yet.
 
     Args:
         workers: processes that render; None: one per processor.
@@ -26,5 +26,5 @@ def offer_builtin_datasets(workers: Optional[int] = None) -> None:
 
 
 def _make(name: str, workers: Optional[int]) -> None:
-    _logger.info("Building the built-in datasets, since %s is not there yet.", name)
-    build_pile(data_root(), workers=workers)
+    _logger.info("Building the built-in datasets, since '%s' does not exist yet.", name)
+    build_dataset_suite(data_root(), workers=workers)

@@ -1,4 +1,4 @@
-"""The pictures on which the export is tried: photographs and a rendered scene."""
+"""Example images for an exported model: photographs and a rendered scene."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ _SCENE_PEOPLE = 3
 _SCENE_SIZE_WH = (640, 480)
 
 
-def collect_pictures(
+def collect_example_images(
     photos: Sequence[pathlib.Path], folder: pathlib.Path, seed: int
 ) -> list[pathlib.Path]:
-    """Gathers the pictures in one folder.
+    """Gathers the example images in one folder.
 
     Args:
-        photos: the user's or the vendored photographs.
-        folder: where `pictures/` is made.
-        seed: of the rendered scene.
+        photos: Photographs to include.
+        folder: Where the folder `images/` is created.
+        seed: Random seed of the rendered scene.
 
     Returns:
         The files, JPEG or PNG: the photographs, scikit-image's astronaut where that package is
         installed, and a rendered scene with several people.
 
     Raises:
-        UserError: a photograph is not an image.
+        UserError: a photograph cannot be read as an image.
     """
-    pictures = folder / "pictures"
-    pictures.mkdir(exist_ok=True)
-    paths = [_copied(photo, pictures, number) for number, photo in enumerate(photos)]
+    images = folder / "images"
+    images.mkdir(exist_ok=True)
+    paths = [_copy(photo, images, number) for number, photo in enumerate(photos)]
     astronaut = _astronaut()
     if astronaut is not None:
-        paths.append(_written(astronaut, pictures / "astronaut.png"))
+        paths.append(_write(astronaut, images / "astronaut.png"))
     scene = render_scene(np.random.default_rng(seed), _SCENE_PEOPLE, *_SCENE_SIZE_WH)
-    return [*paths, _written(scene.image, pictures / "rendered_scene.png")]
+    return [*paths, _write(scene.image, images / "rendered_scene.png")]
 
 
-def _copied(photo: pathlib.Path, folder: pathlib.Path, number: int) -> pathlib.Path:
+def _copy(photo: pathlib.Path, folder: pathlib.Path, number: int) -> pathlib.Path:
     if cv2.imread(str(photo)) is None:
         raise UserError(f"'{photo}' cannot be read as an image. Give a JPEG or PNG file.")
     target = folder / f"{number}_{photo.name}"
@@ -62,7 +62,7 @@ def _astronaut() -> Optional[np.ndarray]:
     return skimage.data.astronaut()
 
 
-def _written(image_rgb: np.ndarray, target: pathlib.Path) -> pathlib.Path:
+def _write(image_rgb: np.ndarray, target: pathlib.Path) -> pathlib.Path:
     with atomic_path(target) as path:
         cv2.imwrite(str(path), image_rgb[..., ::-1])
     return target
