@@ -48,9 +48,10 @@ def test_iterating_moves_and_ends_the_bar() -> None:
 
 
 def test_lines_appear_while_the_work_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_lines("stage", 0.05, is_terminal=False), progress_bar(desc="work", total=10) as b:
-        b.update(5)
-        time.sleep(0.3)
+    with progress_bar(desc="work", total=10) as bar:
+        bar.update(5)
+        with progress_lines("stage", 0.05, is_terminal=False):
+            time.sleep(0.3)
     lines = capsys.readouterr().out.splitlines()
     assert 2 <= len(lines) <= 6
     assert all(line.startswith("stage: 00:00 elapsed, work 50 %") for line in lines)
