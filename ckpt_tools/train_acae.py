@@ -19,9 +19,8 @@ import tqdm
 from absl import flags
 
 from metrabs.acae.config import AcaeConfig
-from metrabs.acae.sparsify import zero_small_weights
 from metrabs.acae.training import AcaeProgress, train_acae
-from metrabs.acae.weights_file import save_affine_weights
+from metrabs.acae.weights_file import save_affine_weights, zero_small_weights
 from metrabs.command import reject_positional_args, required, run_command
 from metrabs.errors import UserError
 from metrabs.settings import define_flags, from_flags, setting

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from metrabs.acae.config import AcaeConfig
-from metrabs.acae.joint_order import order_by_side
+from metrabs.acae.joint_order import JointOrder, order_by_side
 from metrabs.acae.layers import AffineCombiningAutoencoder
 from metrabs.acae.losses import reconstruction_loss, sparsity_loss
 from metrabs.acae.poses import batch_indices, checked_poses, hold_out, without_bad_poses
@@ -88,7 +88,7 @@ def train_acae(
     else:
         poses_test = without_bad_poses(checked_poses(poses_test, joint_names), "test")
     order = order_by_side(joint_names)
-    trainer = _Trainer(poses_train, poses_test, order.permutation, order.num_sided, config)
+    trainer = _Trainer(poses_train, poses_test, order, config)
     state_dir = None
     if checkpoint_dir is not None:
         state_dir = pathlib.Path(checkpoint_dir) / _fingerprint(poses_train, joint_names, config)
@@ -105,17 +105,16 @@ class _Trainer:
         self,
         poses_train: np.ndarray,
         poses_test: np.ndarray,
-        permutation: np.ndarray,
-        num_sided: int,
+        order: JointOrder,
         config: AcaeConfig,
     ) -> None:
         self.poses_train, self.poses_test = poses_train, poses_test
-        self.permutation = permutation
+        self.order = order
         self.config = config
         self.total_steps = config.total_steps(len(poses_train))
         self.autoencoder = AffineCombiningAutoencoder(
-            num_joints_sided=num_sided,
-            num_joints_central=len(permutation) - num_sided,
+            num_joints_sided=order.num_sided,
+            num_joints_central=order.num_central,
             num_latents_sided=config.num_latents_sided,
             num_latents_central=config.num_latents_central,
             chiral=config.chiral,
@@ -159,9 +158,8 @@ class _Trainer:
         w1, w2 = self.autoencoder.weight_matrices()
         total = 0.0
         for start in range(0, len(self.poses_test), _TEST_BATCH_SIZE):
-            poses = tf.constant(
-                self.poses_test[start : start + _TEST_BATCH_SIZE, self.permutation], tf.float32
-            )
+            some = self.poses_test[start : start + _TEST_BATCH_SIZE]
+            poses = tf.constant(some[:, self.order.permutation], tf.float32)
             reconstructions = affine_combination(affine_combination(poses, w1), w2)
             loss = reconstruction_loss(poses, reconstructions, self.config.projected)
             total += float(loss) * len(poses)
@@ -172,9 +170,9 @@ class _Trainer:
             len(self.poses_train), self.config.batch_size, start_step, num_steps, self.config.seed
         )
         # Always of the same size, so that the loop is compiled only once.
-        shape = (STEPS_PER_CALL, self.config.batch_size, len(self.permutation), 3)
+        shape = (STEPS_PER_CALL, self.config.batch_size, len(self.order.permutation), 3)
         batches = np.zeros(shape, np.float32)
-        batches[:num_steps] = np.take(self.poses_train[indices], self.permutation, axis=2)
+        batches[:num_steps] = np.take(self.poses_train[indices], self.order.permutation, axis=2)
         return self._compiled_steps(tf.constant(batches), tf.constant(num_steps))
 
     @tf.function(jit_compile=True)

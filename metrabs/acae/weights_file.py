@@ -48,11 +48,6 @@ class AffineWeights:
         """Number of latent keypoints."""
         return self.w2.shape[0]
 
-    @property
-    def autoencoding_matrix(self) -> np.ndarray:
-        """Both steps in one matrix `[joints, joints]`, float32."""
-        return self.w1 @ self.w2
-
     def for_joints(self, joint_names: Sequence[str]) -> AffineWeights:
         """Returns the weights with the joints in another order.
 
@@ -157,3 +152,31 @@ def find_affine_weights(name_or_path: PathLike) -> pathlib.Path:
         f"Affine weights not found: {', '.join(map(str, candidates))}. Give an .npz file, or set "
         "DATA_ROOT and give the name of a file in its folder skeleton_conversion."
     )
+
+
+def zero_small_weights(weights: AffineWeights, threshold: float) -> AffineWeights:
+    """Sets weights below a threshold to zero and normalises the columns again.
+
+    Mirror symmetry is kept, since mirrored entries are equal and meet the same fate.
+
+    Args:
+        weights: trained weights.
+        threshold: absolute values below it become zero; 0.001 to 0.01 is sensible.
+
+    Raises:
+        UserError: nothing would be left in some column.
+    """
+    return AffineWeights(
+        _thresholded(weights.w1, threshold), _thresholded(weights.w2, threshold),
+        weights.joint_names,
+    )
+
+
+def _thresholded(matrix: np.ndarray, threshold: float) -> np.ndarray:
+    kept = np.where(np.abs(matrix) < threshold, 0, matrix)
+    sums = kept.sum(axis=0)
+    if np.any(np.abs(sums) < 0.5):
+        raise UserError(
+            f"A threshold of {threshold} removes most weights of some point; use a smaller one."
+        )
+    return kept / sums

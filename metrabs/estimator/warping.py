@@ -17,7 +17,7 @@ import tensorflow as tf
 from metrabs.estimator.chunks import concat_over_chunks
 from metrabs.geometry.distortion_tf import distort_points
 from metrabs.geometry.projection import corner_aligned_scaling, matrix_product
-from metrabs.models.devices import runs_on
+from metrabs.models.inference_model import runs_on
 
 NUM_LEVELS = 3
 DISPLAY_GAMMA = 2.2

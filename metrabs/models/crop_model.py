@@ -15,11 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from metrabs.config import ModelConfig
-from metrabs.models.heads import HeatmapHeads
-from metrabs.models.point_reconstruction import PointReconstructor
+from metrabs.models.heads import HeatmapHeads, VolumeHeads
 from metrabs.models.variant_choice import build_variant
-from metrabs.models.variants import AffineMatrices, HybridVariant
-from metrabs.models.volume_heads import VolumeHeads
+from metrabs.models.variants import AffineMatrices, HybridVariant, PointReconstructor
 from metrabs.skeletons import JointInfo
 
 _CROP_SHAPE = [None, None, None, 3]

@@ -18,7 +18,11 @@ from metrabs.errors import UserError
 
 
 def softmax(logits: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
-    """Softmax jointly over several axes, so that the sum over all of them is one."""
+    """Softmax jointly over several axes, so that the sum over all of them is one.
+
+    The heads use `soft_argmax`, which divides by the sum later; reference numbers are compared
+    with both.
+    """
     exponentials = _shifted_exp(logits, axes)
     return exponentials / tf.reduce_sum(exponentials, axis=list(axes), keepdims=True)
 
@@ -88,16 +92,6 @@ def heatmap_to_metric(
     return tf.concat(
         [coords2d_px * (box_size_mm / proc_side), coords[..., 2:] * box_size_mm], axis=-1
     )
-
-
-def heatmap_to_25d(
-    coords: tf.Tensor, *, proc_side: int, stride: int, centered_stride: bool, box_size_mm: float
-) -> tf.Tensor:
-    """Heatmap coordinates `[..., 3]` in 0..1 to x, y in crop pixels and z in millimetres."""
-    coords2d_px = heatmap_to_image(
-        coords, proc_side=proc_side, stride=stride, centered_stride=centered_stride
-    )
-    return tf.concat([coords2d_px, coords[..., 2:] * box_size_mm], axis=-1)
 
 
 class HeatmapHeads(tf.keras.layers.Layer):
@@ -245,6 +239,43 @@ class HeatmapHeads(tf.keras.layers.Layer):
                 f"a head with kernel {own_kernel.shape} (depth {self.depth}); expected the same "
                 "input channels and depth and no more points."
             )
+
+
+class VolumeHeads(HeatmapHeads):
+    """Predicts every point in a volume, which gives its image coordinates, too.
+
+    The convolution gives `depth * num_points` channels; channel `d * num_points + p` is depth bin
+    d (0 = nearest) of point p. Arguments as of `HeatmapHeads`.
+    """
+
+    @property
+    def num_channels_per_point(self) -> int:
+        """Channels of the convolution per point: the slices of the volume."""
+        return self.depth
+
+    def decode(
+        self, logits: tf.Tensor, training: Optional[bool] = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Locates the points in the output of the convolution `[B, H, W, depth * num_points]`.
+
+        Args:
+            logits: any floating type.
+            training: selects the stride; None counts as False.
+
+        Returns:
+            float32 `coords2d [B, P, 2]` in crop pixels and `coords3d_rel [B, P, 3]` in mm of the
+            box space, both from the same volume.
+        """
+        grid: dict[str, Any] = dict(
+            proc_side=self.proc_side,
+            stride=self.stride_train if training else self.stride_test,
+            centered_stride=self.centered_stride,
+        )
+        height, width = (logits.shape[i] or tf.shape(logits)[i] for i in (1, 2))
+        volume = tf.reshape(logits, [-1, height, width, self.depth, self.num_points])
+        coords = soft_argmax(volume, axes=(2, 1, 3))
+        metric = heatmap_to_metric(coords, box_size_mm=self.box_size_mm, **grid)
+        return heatmap_to_image(coords, **grid), metric
 
 
 def _shifted_exp(logits: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:

@@ -1,11 +1,14 @@
-"""A trained crop model reduced to what predicting needs, for packing into an estimator.
+"""A trained crop model reduced to what prediction needs, for embedding in a full-image model.
 
-Batch normalisation is folded. The network is there twice, computing in float32 and in float16,
-with one set of weights: GPUs are fast in float16 (what the release computes in), other processors
-in float32. Which one runs is decided where the model is used.
+Batch normalisation is folded: at test time it multiplies each channel by a constant and adds
+another one, which the convolution before it can do by a scaled kernel and a shifted bias.
 
-Deviation: the release computes in float16 everywhere, which is several times slower than float32
-on ordinary processors.
+The network is there twice, computing in float32 and in float16, with one set of weights: GPUs are
+fast in float16 (which the original implementation uses), CPUs in float32. Which one runs is
+decided on the machine that uses the model.
+
+Deviation: the original implementation computes in float16 everywhere, which is several times
+slower than float32 on CPUs.
 """
 
 from __future__ import annotations
@@ -14,13 +17,17 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from metrabs.errors import UserError, unknown_name_error
 from metrabs.models.crop_model import CropModel
-from metrabs.models.devices import runs_on
-from metrabs.models.folding import fold_batch_norm
 from metrabs.models.variants import Variant
+
+# Layers that multiply each output channel by its own part of the kernel.
+_FOLDABLE_LAYERS = (tf.keras.layers.Conv2D, tf.keras.layers.DepthwiseConv2D)
+# Layers that stay in float32 regardless of the precision of the rest.
+_FLOAT32_LAYERS = (tf.keras.layers.InputLayer, tf.keras.layers.Rescaling)
 
 PRECISIONS = ("by-device", "float32", "float16")
 
@@ -55,6 +62,18 @@ class InferenceCropModel(tf.Module):
         networks = _networks_with_shared_weights(model, policies[precision])
         self.predict_multi_float32 = _predictor(model, networks)
         self.predict_multi = taking_float16_crops(self.predict_multi_float32)
+
+
+def runs_on(device_type: str) -> tf.Tensor:
+    """Returns a boolean scalar: whether this part of the graph runs on a device of this type.
+
+    TensorFlow places operations on a GPU wherever there is one, unless the user's
+    `tf.device('CPU')` says otherwise; both is respected.
+
+    Args:
+        device_type: 'CPU' or 'GPU'.
+    """
+    return tf.equal(tf.raw_ops.DeviceIndex(device_names=[device_type]), 0)
 
 
 def refuse_relative_poses(variant: type[Variant]) -> None:
@@ -157,3 +176,69 @@ def _reusing(variables: list[tf.Variable]) -> Iterator[None]:
     remaining = iter(variables)
     with tf.variable_creator_scope(lambda next_creator, **kwargs: next(remaining)):
         yield
+
+
+def fold_batch_norm(network: tf.keras.Model, dtype_policy: str = "float32") -> tf.keras.Model:
+    """Returns a network that computes the same at test time, with fewer layers and weights.
+
+    Batch normalisation stays where it follows something else than a convolution, or a convolution
+    whose output is used elsewhere, too. Models within the network are folded likewise.
+
+    Args:
+        network: functional Keras model.
+        dtype_policy: precision of the result, a name of Keras such as 'mixed_float16'; input
+            scaling stays in float32.
+    """
+    norm_of = _norms_by_convolution(network)
+    folded_norms = set(norm_of.values())
+
+    def _clone(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+        if isinstance(layer, tf.keras.Model):
+            return fold_batch_norm(layer, dtype_policy)
+        if layer.name in folded_norms:
+            return tf.keras.layers.Activation("linear", name=layer.name, dtype=dtype_policy)
+        config = layer.get_config()
+        if layer.name in norm_of:
+            config["use_bias"] = True
+        if not isinstance(layer, _FLOAT32_LAYERS):
+            config["dtype"] = dtype_policy
+        return type(layer).from_config(config)
+
+    folded = tf.keras.models.clone_model(network, clone_function=_clone)
+    for layer in network.layers:
+        if isinstance(layer, tf.keras.Model) or layer.name in folded_norms or not layer.weights:
+            continue
+        weights = layer.get_weights()
+        if layer.name in norm_of:
+            weights = _folded_weights(layer, network.get_layer(norm_of[layer.name]))
+        folded.get_layer(layer.name).set_weights(weights)
+    return folded
+
+
+def _norms_by_convolution(network: tf.keras.Model) -> dict[str, str]:
+    """Returns {name of a convolution: name of the batch normalisation that can be folded}."""
+    pairs = {}
+    for layer in network.layers:
+        if isinstance(layer, _FOLDABLE_LAYERS) and len(layer.outbound_nodes) == 1:
+            follower = layer.outbound_nodes[0].layer
+            is_linear = layer.activation is tf.keras.activations.linear
+            if is_linear and isinstance(follower, tf.keras.layers.BatchNormalization):
+                pairs[layer.name] = follower.name
+    return pairs
+
+
+def _folded_weights(
+    convolution: tf.keras.layers.Layer, norm: tf.keras.layers.BatchNormalization
+) -> list[np.ndarray]:
+    """Returns kernel and bias of a convolution that also does the batch normalisation."""
+    kernel = convolution.get_weights()[0].astype(np.float64)
+    bias = convolution.get_weights()[1].astype(np.float64) if convolution.use_bias else 0.0
+    scale = 1 / np.sqrt(norm.moving_variance.numpy().astype(np.float64) + norm.epsilon)
+    if norm.scale:
+        scale = scale * norm.gamma.numpy()
+    bias = (bias - norm.moving_mean.numpy()) * scale
+    if norm.center:
+        bias = bias + norm.beta.numpy()
+    is_depthwise = isinstance(convolution, tf.keras.layers.DepthwiseConv2D)
+    kernel = kernel * (scale.reshape(kernel.shape[2:]) if is_depthwise else scale)
+    return [kernel.astype(np.float32), np.asarray(bias, np.float32)]

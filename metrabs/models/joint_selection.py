@@ -45,13 +45,6 @@ def skeleton_indices(
     return [index_of.get(f"{n}_{skeleton}", index_of.get(n, -1)) for n in target_names]
 
 
-def select_skeleton(
-    coords: tf.Tensor, model_names: Sequence[str], target_names: Sequence[str], skeleton: str
-) -> tf.Tensor:
-    """Picks the joints of `skeleton_indices` out of `[..., J, D]`; same arguments and errors."""
-    return tf.gather(coords, skeleton_indices(model_names, target_names, skeleton), axis=-2)
-
-
 @dataclasses.dataclass(frozen=True)
 class Joints2dMatch:
     """How the joints of a 2D dataset correspond to averages of the model's joints.

@@ -15,8 +15,7 @@ from metrabs.models.crop_model import CropModel
 from metrabs.models.description import ModelDescription
 from metrabs.models.inference_model import refuse_relative_poses
 from metrabs.models.variant_choice import variant_class
-from metrabs.models.variants import AutoencoderVariant, RegularizedVariant
-from metrabs.models.volumetric_variants import BoneLengthVariant
+from metrabs.models.variants import AutoencoderVariant, BoneLengthVariant, RegularizedVariant
 
 _logger = logging.getLogger(__name__)
 

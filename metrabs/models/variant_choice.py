@@ -12,14 +12,15 @@ from metrabs.errors import UserError
 from metrabs.models.variants import (
     AffineMatrices,
     AutoencoderVariant,
+    BoneLengthVariant,
     HybridVariant,
     LatentVariant,
     MergedVariant,
+    MetroVariant,
     RegularizedVariant,
     SeparateVariant,
     Variant,
 )
-from metrabs.models.volumetric_variants import BoneLengthVariant, MetroVariant
 from metrabs.skeletons import JointInfo
 
 _MODEL_CLASSES: dict[str, type[Variant]] = {"Metro": MetroVariant, "Model25D": BoneLengthVariant}

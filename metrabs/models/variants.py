@@ -10,15 +10,18 @@ variant names as in its ablation. `variant_choice` chooses one by the settings.
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Sequence
-from typing import Optional, Protocol
+from typing import Optional, Protocol, Union
 
 import numpy as np
 import tensorflow as tf
 
 from metrabs.errors import UserError
 from metrabs.geometry.projection import affine_combination
-from metrabs.models.point_reconstruction import PointReconstructor
+from metrabs.geometry.reconstruction import reconstruct_absolute
+from metrabs.geometry.reconstruction_25d import reconstruct_by_bone_lengths
+from metrabs.skeletons import JointInfo
 from metrabs.skeletons.tables import base_name
 
 
@@ -36,6 +39,51 @@ class AffineMatrices(Protocol):
     @property
     def joint_names(self) -> Optional[Sequence[str]]:
         """Names of the J joints; None where unknown."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PointReconstructor:
+    """Makes points of the heads absolute; see `geometry.reconstruction.reconstruct_absolute`.
+
+    Attributes:
+        intrinsics: `[B, 3, 3]`, from camera space to crop pixels.
+        proc_side: side of the crops, pixels.
+        stride: training stride of the backbone, pixels (also at test time, as released).
+        centered_stride: whether heatmap cells are centred on the pixels they see.
+        mix_3d_inside_fov: share of the 3D head inside the field of view, a number or `[B, 1, 1]`.
+        weak_perspective: weak instead of full perspective, also as a boolean tensor.
+        scale: over what the least squares are normalised, 'example' or 'batch'.
+    """
+
+    intrinsics: tf.Tensor
+    proc_side: int
+    stride: int
+    centered_stride: bool
+    mix_3d_inside_fov: Union[float, tf.Tensor]
+    weak_perspective: Union[bool, tf.Tensor]
+    scale: str
+
+    def __call__(self, coords2d: tf.Tensor, coords3d_rel: tf.Tensor) -> tf.Tensor:
+        """Reconstructs a set of points, independently of any other set.
+
+        Args:
+            coords2d: `[B, P, 2]`, crop pixels.
+            coords3d_rel: `[B, P, 3]`, mm in box space.
+
+        Returns:
+            `[B, P, 3]`, mm in camera space.
+        """
+        return reconstruct_absolute(
+            coords2d,
+            coords3d_rel,
+            self.intrinsics,
+            proc_side=self.proc_side,
+            stride=self.stride,
+            centered_stride=self.centered_stride,
+            mix_3d_inside_fov=self.mix_3d_inside_fov,
+            weak_perspective=self.weak_perspective,
+            scale=self.scale,
+        )
 
 
 class Variant(abc.ABC):
@@ -236,3 +284,79 @@ class HybridVariant(AutoencoderVariant):
         """Computes the final joints without reconstructing those of the other head."""
         parts2d, parts3d = self.split(coords2d), self.split(coords3d_rel)
         return self.decode(reconstruct_points(parts2d["latents"], parts3d["latents"]))
+
+
+class MetroVariant(Variant):
+    """Predicts poses in a metric box; where the box is, is unknown (Metro, FG 2020).
+
+    Only differences between joints carry a meaning.
+    """
+
+    name = "Metro"
+    has_2d_head = False
+    is_absolute = False
+
+    def reconstruct(
+        self, coords2d: tf.Tensor, coords3d_rel: tf.Tensor, reconstruct_points: PointReconstructor
+    ) -> tf.Tensor:
+        """Returns the joints in the box space, `[B, J, 3]`, mm."""
+        return coords3d_rel
+
+
+class BoneLengthVariant(Variant):
+    """Predicts image coordinates and relative depths; the size of bones gives the distance.
+
+    Args:
+        joint_info: the joints that come out, with the bones as edges.
+        bone_lengths_mm: `[E]`, usual length of each bone; 0 where unknown.
+        mean_relative: depths are relative to their mean, else to the last joint.
+
+    Raises:
+        UserError: there is not one length per bone, or none is known.
+    """
+
+    name = "Model25D"
+    has_2d_head = False
+
+    def __init__(
+        self, joint_info: JointInfo, bone_lengths_mm: np.ndarray, mean_relative: bool = True
+    ) -> None:
+        super().__init__(joint_info.num_joints)
+        self.bones = list(joint_info.edges)
+        self.bone_lengths_mm = np.asarray(bone_lengths_mm, np.float32)
+        self.mean_relative = mean_relative
+        if self.bone_lengths_mm.shape != (len(self.bones),) or not self.bone_lengths_mm.any():
+            raise UserError(
+                f"Model25D needs the lengths of its {len(self.bones)} bones; got an array of "
+                f"shape {self.bone_lengths_mm.shape} with "
+                f"{np.count_nonzero(self.bone_lengths_mm)} known lengths. Train it on a dataset "
+                "whose skeleton has edges, or name one by --bone_length_dataset."
+            )
+
+    def reconstruct(
+        self, coords2d: tf.Tensor, coords3d_rel: tf.Tensor, reconstruct_points: PointReconstructor
+    ) -> tf.Tensor:
+        """Returns what is predicted and, without gradient, the absolute joints, `[B, 2J, 3]`."""
+        depths = coords3d_rel[..., 2]
+        joints = reconstruct_by_bone_lengths(
+            coords2d,
+            depths,
+            reconstruct_points.intrinsics,
+            self.bones,
+            self.bone_lengths_mm,
+            proc_side=reconstruct_points.proc_side,
+            stride=reconstruct_points.stride,
+            centered_stride=reconstruct_points.centered_stride,
+            center_is_mean=self.mean_relative,
+        )
+        image_and_depth = tf.concat([coords2d, depths[..., tf.newaxis]], axis=-1)
+        return tf.concat([image_and_depth, tf.stop_gradient(joints)], axis=1)
+
+    def split(self, points: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Separates 'image_and_depth' (x and y in px, z in mm from the box front) and 'joints'."""
+        image_and_depth, joints = tf.split(points, 2, axis=-2)
+        return {"image_and_depth": image_and_depth, "joints": joints}
+
+    def joints_of(self, points: tf.Tensor) -> tf.Tensor:
+        """Picks the absolute joints."""
+        return self.split(points)["joints"]

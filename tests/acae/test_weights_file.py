@@ -3,8 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrabs.acae.sparsify import zero_small_weights
-from metrabs.acae.weights_file import AffineWeights, load_affine_weights, save_affine_weights
+from metrabs.acae.weights_file import (
+    AffineWeights,
+    load_affine_weights,
+    save_affine_weights,
+    zero_small_weights,
+)
 from metrabs.errors import UserError
 
 NAMES = ("lwri", "rwri", "neck")

@@ -11,8 +11,8 @@ import tensorflow as tf
 from metrabs.config import Config
 from metrabs.geometry.projection import project_pose
 from metrabs.models.crop_model import CropModel
-from metrabs.models.mirroring import mirror_pose, predict_with_mirroring
 from metrabs.skeletons import JointInfo
+from metrabs.training.prediction import mirror_pose, predict_with_mirroring
 from tests.golden.tolerances import assert_close
 
 # How the golden files call the parts that `Variant.split` names.

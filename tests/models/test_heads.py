@@ -61,11 +61,10 @@ def test_outermost_cells_lie_at_the_outermost_feature_centers(side, stride, cent
     np.testing.assert_array_equal(coords_px, [[first] * 2, [last] * 2])
 
 
-def test_metric_and_25d_coordinates_by_hand():
+def test_metric_coordinates_by_hand():
     coords = tf.constant([0.5, 0.0, 0.25])
     metric = heads.heatmap_to_metric(coords, box_size_mm=2560.0, **GRID)
     assert_close(metric, [1280, 160, 640])
-    assert_close(heads.heatmap_to_25d(coords, box_size_mm=2560.0, **GRID), [128, 16, 640])
 
 
 def make_heads(num_points=3, num_channels=6, **settings):

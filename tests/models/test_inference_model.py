@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from metrabs.backbones.registry import build_backbone
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.models import inference_model
 from metrabs.models.crop_model import CropModel
-from metrabs.models.devices import runs_on
-from metrabs.models.inference_model import InferenceCropModel
+from metrabs.models.inference_model import InferenceCropModel, fold_batch_norm, runs_on
 from tests.models.conftest import JOINTS
 
 layers = tf.keras.layers
@@ -80,3 +80,115 @@ def test_poses_without_a_place_in_space_are_refused(make_model):
 def test_unknown_precision_is_an_error(model):
     with pytest.raises(UserError, match="float16"):
         InferenceCropModel(model, "float8")
+
+
+def test_graph_knows_whether_it_runs_on_the_processor_or_on_a_gpu():
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    answers = tf.function(lambda: (runs_on("CPU"), runs_on("GPU")))()
+    assert [bool(answer) for answer in answers] == [not has_gpu, has_gpu]
+
+
+def test_users_choice_of_device_counts():
+    @tf.function
+    def is_on_processor():
+        return tf.cond(runs_on("CPU"), lambda: True, lambda: False)
+
+    with tf.device("CPU"):
+        assert is_on_processor()
+
+
+def _norms(network):
+    for layer in network.layers:
+        if isinstance(layer, tf.keras.Model):
+            yield from _norms(layer)
+        elif isinstance(layer, layers.BatchNormalization):
+            yield layer
+
+
+def _as_if_trained(network, images, seed=0):
+    """Gives batch normalisation the statistics of images, and uneven scales and offsets."""
+    rng = np.random.default_rng(seed)
+    for norm in _norms(network):
+        norm.momentum = 0.0
+        size = norm.moving_mean.shape[0]
+        norm.beta.assign(rng.normal(size=size) * 0.1)
+        if norm.scale:
+            norm.gamma.assign(rng.uniform(0.7, 1.3, size))
+    network(images, training=True)
+    return network
+
+
+def _images(side=64):
+    return np.random.default_rng(5).random((2, side, side, 3), dtype=np.float32)
+
+
+def _assert_same_function(network, folded, images):
+    expected = network(images, training=False).numpy()
+    scale = np.abs(expected).max()
+    assert scale > 0.01
+    np.testing.assert_allclose(folded(images, training=False), expected, atol=2e-5 * scale)
+
+
+def test_normalisation_moves_into_the_convolution_before_it():
+    image = tf.keras.Input([None, None, 3])
+    x = layers.Conv2D(4, 3, name="with_bias")(image)
+    x = layers.BatchNormalization(scale=False)(x)
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2, use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    network = _as_if_trained(tf.keras.Model(image, x), _images(16))
+    network.get_layer("with_bias").bias.assign([1.0, -2.0, 0.5, 3.0])
+    folded = fold_batch_norm(network)
+    assert not list(_norms(folded))
+    assert len(folded.weights) == 4
+    _assert_same_function(network, folded, _images(16))
+
+
+def test_normalisation_stays_where_nothing_can_take_it():
+    image = tf.keras.Input([None, None, 3])
+    used_twice = layers.Conv2D(4, 3)(image)
+    activated = layers.Conv2D(4, 3, activation="relu")(image)
+    x = layers.Add()([layers.BatchNormalization()(used_twice), used_twice])
+    x = layers.Concatenate()([layers.BatchNormalization()(activated), x])
+    network = _as_if_trained(tf.keras.Model(image, layers.BatchNormalization()(x)), _images(16))
+    folded = fold_batch_norm(network)
+    assert len(list(_norms(folded))) == 3
+    _assert_same_function(network, folded, _images(16))
+
+
+@pytest.mark.parametrize(
+    "name, num_left",
+    [
+        ("mobilenetv3-small", 0),
+        ("resnet18", 0),
+        pytest.param("efficientnetv2-b0", 0, marks=pytest.mark.slow),
+        pytest.param("resnet50", 0, marks=pytest.mark.slow),
+        # The second version normalises before it convolves, in 16 blocks and at the end.
+        pytest.param("resnet50v2", 17, marks=pytest.mark.slow),
+    ],
+)
+def test_folded_backbones_compute_the_same(name, num_left):
+    tf.keras.utils.set_random_seed(0)
+    images = _images()
+    backbone = _as_if_trained(build_backbone(name, weights="none", proc_side=64), images)
+    folded = fold_batch_norm(backbone)
+    assert len(list(_norms(folded))) == num_left
+    expected = backbone(images, training=False).numpy()
+    # Random networks amplify rounding, each its own way: as much as they do for the last bits of
+    # the images is to be expected of a different order of multiplications, too.
+    in_last_bits = backbone(np.nextafter(images, np.float32(2)), training=False)
+    rounding = np.abs(in_last_bits - expected).max()
+    assert rounding < 1e-3 * np.abs(expected).max()
+    np.testing.assert_allclose(folded(images, training=False), expected, atol=10 * rounding)
+
+
+def test_precision_of_the_copy_is_free():
+    image = tf.keras.Input([None, None, 3])
+    x = layers.Rescaling(2.0, -1.0)(image)
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3)(x))
+    network = _as_if_trained(tf.keras.Model(image, x), _images(16))
+    folded = fold_batch_norm(network, "mixed_float16")
+    output = folded(_images(16), training=False)
+    assert output.dtype == tf.float16
+    np.testing.assert_allclose(
+        tf.cast(output, tf.float32), network(_images(16), training=False), atol=0.02
+    )

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from metrabs.errors import UserError
-from metrabs.models.joint_selection import match_2d_joints, select_skeleton, skeleton_indices
+from metrabs.models.joint_selection import match_2d_joints, skeleton_indices
 
 NAMES = ["lwri", "rwri", "lwri_coco", "rwri_coco", "pelv", "lwri_h36m", "rwri_h36m"]
 
@@ -20,12 +20,6 @@ def test_joints_with_the_skeletons_suffix_are_preferred():
 
 def test_no_skeleton_means_all_joints_in_order():
     assert skeleton_indices(NAMES, [], "") == list(range(7))
-
-
-def test_selection_works_for_2d_and_3d_coordinates():
-    coords = tf.reshape(tf.range(28.0), [2, 7, 2])
-    selected = select_skeleton(coords, NAMES, ["pelv", "lwri"], "coco")
-    np.testing.assert_array_equal(selected, coords.numpy()[:, [4, 2]])
 
 
 def test_joints_that_the_model_lacks_are_named():

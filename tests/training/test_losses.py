@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from metrabs.config import Config
 from metrabs.errors import UserError
+from metrabs.models.variant_choice import build_variant
 from metrabs.models.variants import HybridVariant, RegularizedVariant, SeparateVariant
+from metrabs.skeletons import JointInfo
 from metrabs.training.loss_terms import Labels2D, Labels3D, PoseLoss
 from metrabs.training.losses import RegularizedLoss, build_loss
 
@@ -172,3 +174,40 @@ def test_the_teacher_of_latent_points_starts_late_and_learns_nothing_from_them()
 def test_2d_data_without_common_joints_is_an_error() -> None:
     with pytest.raises(UserError, match="None of the 2D joints"):
         build_loss(Config(), SeparateVariant(3), _NAMES, ["tail"])
+
+
+_CHAIN = JointInfo("neck,head,pelv", "pelv-neck-head")
+_CHAIN_POSES = np.array([[[0, 0, 3000], [0, -300, 2900], [50, 500, 3100]]], np.float32)
+_CHAIN_PIXELS = np.array([[[128, 128], [128, 30], [140, 250]]], np.float32)
+
+
+def _loss_of_class(model_class: str) -> PoseLoss:
+    config = Config().replace(model_class=model_class)
+    variant = build_variant(config.model, _CHAIN, bone_lengths_mm=np.array([500.0, 300.0]))
+    return build_loss(config, variant, _CHAIN.names)
+
+
+def _chain_labels(poses: np.ndarray = _CHAIN_POSES) -> Labels3D:
+    return Labels3D(
+        tf.constant(poses), tf.ones([1, 3], tf.bool), tf.constant(_CAMERA[np.newaxis]),
+        tf.constant(_CHAIN_PIXELS),
+    )
+
+
+def test_model25d_learns_the_pixels_that_are_seen_and_the_depths_of_the_target() -> None:
+    half_box_mm = Config().model.box_size_mm / 2
+    depths = _CHAIN_POSES[..., 2:] - _CHAIN_POSES[..., 2:].mean() + half_box_mm
+    perfect = np.concatenate([_CHAIN_PIXELS, depths], axis=-1)
+    points = tf.constant(np.concatenate([perfect, _CHAIN_POSES], axis=1))
+    loss, losses = _loss_of_class("Model25D").losses3d(points, _chain_labels(), tf.constant(0))
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+    # A universal skeleton has other depths than the person in the image, at the same pixels.
+    labels = _chain_labels(1.2 * _CHAIN_POSES)
+    _, losses = _loss_of_class("Model25D").losses3d(points, labels, tf.constant(0))
+    assert float(losses["loss23d"]) == pytest.approx(0, abs=1e-6) and losses["loss_z"] > 0.01
+
+
+def test_metro_learns_poses_up_to_a_shift() -> None:
+    moved = tf.constant(_CHAIN_POSES + [100, -50, -2000], tf.float32)
+    loss, _ = _loss_of_class("Metro").losses3d(moved, _chain_labels(), tf.constant(0))
+    assert float(loss) == pytest.approx(0, abs=1e-6)

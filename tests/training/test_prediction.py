@@ -15,13 +15,15 @@ from metrabs.data.examples import PoseDataset
 from metrabs.data.loading.pipeline import evaluation_batches
 from metrabs.data.storage.cache import write_cache
 from metrabs.errors import UserError
-from metrabs.models.mirroring import predict_with_mirroring
+from metrabs.geometry.projection import project_pose
+from metrabs.models.crop_model import CropModel
 from metrabs.skeletons import JointInfo
 from metrabs.training.callbacks import read_history
 from metrabs.training.model_loading import load_crop_model, source_checkpoint
-from metrabs.training.prediction import predict
+from metrabs.training.prediction import mirror_pose, predict, predict_with_mirroring
 from metrabs.training.prediction_files import read_predictions
 from metrabs.training.train import train
+from tests.golden.tolerances import assert_close
 from tests.training.tiny import JOINTS_3D, build_tiny_backbone, tiny_config
 
 _RELEASED_FIELDS = (
@@ -112,3 +114,50 @@ def test_metro_trains_and_predicts(tmp_path: pathlib.Path) -> None:
     assert "val_mean_error" in rows[-1] and "val_mean_error_abs" not in rows[-1]
     with np.load(predict(config)) as file:
         assert file["coords3d_pred_cam"].shape == (5, JOINTS_3D.num_joints, 3)
+
+
+@pytest.fixture(scope="module")
+def model(trained: Config) -> CropModel:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metrabs.models.build.build_backbone", build_tiny_backbone)
+        return load_crop_model(source_checkpoint(trained))
+
+
+@pytest.fixture
+def inputs() -> tuple[tf.Tensor, tf.Tensor]:
+    """Three crops, and cameras with central principal points."""
+    crops = np.random.default_rng(3).random((3, 64, 64, 3), dtype=np.float32)
+    intrinsics = [[[f, 0, 31.5], [0, f, 31.5], [0, 0, 1]] for f in (75, 125, 225)]
+    return tf.constant(crops), tf.constant(intrinsics, tf.float32)
+
+
+def test_mirroring_negates_x_and_exchanges_sides() -> None:
+    pose = tf.constant([[[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]])
+    mirrored = mirror_pose(pose, JointInfo("pelv,lsho,rsho").mirror_mapping)
+    np.testing.assert_array_equal(mirrored[0], [[-1, 2, 3], [-7, 8, 9], [-4, 5, 6]])
+
+
+def test_mirroring_twice_changes_nothing() -> None:
+    pose = tf.random.stateless_normal([2, JOINTS_3D.num_joints, 3], [0, 1])
+    twice = mirror_pose(mirror_pose(pose, JOINTS_3D.mirror_mapping), JOINTS_3D.mirror_mapping)
+    assert_close(twice, pose)
+
+
+def test_a_mirrored_crop_gives_the_mirrored_average(
+    model: CropModel, inputs: tuple[tf.Tensor, tf.Tensor]
+) -> None:
+    crops, intrinsics = inputs
+    poses, _ = predict_with_mirroring(model, crops, intrinsics)
+    of_flipped, _ = predict_with_mirroring(model, crops[:, :, ::-1], intrinsics)
+    assert_close(mirror_pose(of_flipped, JOINTS_3D.mirror_mapping), poses, rtol=1e-4)
+
+
+def test_2d_output_averages_projections(
+    model: CropModel, inputs: tuple[tf.Tensor, tf.Tensor]
+) -> None:
+    crops, intrinsics = inputs
+    _, poses2d = predict_with_mirroring(model, crops, intrinsics)
+    plain = model((crops, intrinsics))
+    flipped = mirror_pose(model((crops[:, :, ::-1], intrinsics)), JOINTS_3D.mirror_mapping)
+    expected = (project_pose(plain, intrinsics) + project_pose(flipped, intrinsics)) / 2
+    assert_close(poses2d, expected)
