@@ -1,10 +1,11 @@
-"""Compares losses and gradients of the whole chain behind the backbone with the release."""
+"""Losses and gradients of head, reconstruction and losses together, for stored features."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 import tensorflow as tf
 
 from metrabs.models.crop_model import CropModel
@@ -18,18 +19,27 @@ from tests.golden.loss_cases import (
     steps_of,
 )
 from tests.golden.tolerances import assert_close
+from tests.golden.variant_settings import VARIANT_SETTINGS
 
+# Golden file -> settings of its variant.
+FILES = {
+    "train_endtoend_separate": VARIANT_SETTINGS["separate"],
+    "train_endtoend_regul": VARIANT_SETTINGS["regul"],
+    "train_endtoend_latent": VARIANT_SETTINGS["latent"],
+    "train_endtoend_hybrid": VARIANT_SETTINGS["hybrid"],
+    "train_endtoend_hybrid_sgwhole": {
+        **VARIANT_SETTINGS["hybrid"], "stop_gradient_whole_latenthead_to_backbone": True
+    },
+}
 _WEAK_PERSPECTIVE_STEPS = 500
 
 
-def check_losses_and_gradients(case: Mapping[str, Any], **settings: Any) -> None:
-    """Runs head, reconstruction and losses on stored features, as in inference-mode training.
-
-    Args:
-        case: content of a `train_endtoend_*` file.
-        **settings: settings that choose the variant.
-    """
-    config = config_of(case).replace(**settings)
+@pytest.mark.parametrize("file", FILES)
+def test_losses_and_gradients_match_the_original(
+    golden: Callable[[str], Mapping[str, Any]], file: str
+) -> None:
+    case = golden(file)
+    config = config_of(case).replace(**FILES[file])
     model = _model(case, config)
     loss = build_loss(config, model.variant, model.joint_info.names, case["names2d"].tolist())
     labels3d, labels2d = labels_of(case)
