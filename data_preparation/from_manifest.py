@@ -1,11 +1,11 @@
-"""Makes a dataset for training from a manifest: images, cameras, 3D joints and boxes of your own.
+"""Makes a dataset for training from your own images, listed in a manifest.
 
     python -m data_preparation.from_manifest --manifest=people.jsonl --name=mine
 
-The manifest has one example per line, as JSON or CSV: see docs/how-to/own-dataset.md. Every line
-is checked. The result is the cache file `mine.pkl` in the cache folder and, unless --nocrops is
-given, a small picture of each person below $DATA_ROOT/mine_downscaled, so that training never
-reads the full images.
+The manifest has one example per line, as JSON or CSV, with the camera, the 3D joints and the box
+of a person: see docs/how-to/own-dataset.md. Every line is checked. The result is the cache file
+`mine.pkl` in the cache folder and, unless --nocrops is given, a small crop of each person in
+mine_downscaled in the data root, so that training never reads the full images.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Optional
 
-from absl import flags
 from tqdm import tqdm
 
 from data_preparation.common.crop_geometry import plan_crop
@@ -26,65 +26,59 @@ from data_preparation.common.crop_images import (
     write_jpeg,
 )
 from data_preparation.manifest import open_manifest
-from metrabs.command import reject_positional_args, run_command
-from metrabs.data.datasets import cache_dir, data_root, resolve_image_path
+from metrabs.command import DataFolders, run_tool
+from metrabs.data.datasets import cache_dir, resolve_image_path
 from metrabs.data.examples import Pose3DExample
 from metrabs.data.storage.cache import CacheWriter
 from metrabs.data.storage.images import read_image
 from metrabs.data.storage.masks import decode_mask
 from metrabs.errors import UserError
+from metrabs.settings import setting
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Declares the flags of this command; not at import, where they might meet another's."""
-    texts = {
-        "manifest": "the .jsonl or .csv file",
-        "name": "name of the new dataset",
-        "cameras": "JSON file that describes cameras by name, for manifests that refer to them",
-        "edges": "bones of a CSV manifest: chains of joint names, such as neck-lsho-lelb",
-    }
-    for name, text in texts.items():
-        flags.DEFINE_string(name, "", text, flag_values=values)
-    flags.DEFINE_enum("unit", "mm", ["mm", "cm", "m"], "unit of lengths in a CSV manifest",
-                      flag_values=values)
-    flags.DEFINE_bool("crops", True, "store small crops of the people and train on those",
-                      flag_values=values)
+@dataclasses.dataclass(frozen=True)
+class ManifestSettings(DataFolders):
+    """Settings of the command."""
+
+    manifest: str = setting(None, "the .jsonl or .csv file")
+    name: str = setting(None, "name of the new dataset")
+    cameras: Optional[str] = setting(
+        None, "JSON file that describes cameras by name, for manifests that refer to them"
+    )
+    edges: str = setting(
+        "", "bones of a CSV manifest: chains of joint names, such as neck-lsho-lelb"
+    )
+    unit: str = setting("mm", "unit of lengths in a CSV manifest", choices=("mm", "cm", "m"))
+    crops: bool = setting(True, "store small crops of the people and train on those")
 
 
-def build(values: flags.FlagValues) -> pathlib.Path:
-    """Runs the command with parsed flags and returns the path of the cache file.
+def build(settings: ManifestSettings) -> pathlib.Path:
+    """Makes the dataset and returns the path of its cache file.
 
     Raises:
-        UserError: a flag or a line of the manifest cannot be used.
+        UserError: a setting or a line of the manifest cannot be used.
     """
-    if not values.manifest or not values.name:
-        raise UserError("Give --manifest=FILE and --name=NAME.")
-    if not values.name.replace("_", "").replace("-", "").isalnum():
-        raise UserError(f"--name={values.name} must consist of letters, digits, - and _.")
+    name = settings.name
+    if not name.replace("_", "").replace("-", "").isalnum():
+        raise UserError(f"--name={name} must consist of letters, digits, - and _.")
     joint_info, examples = open_manifest(
-        values.manifest, data_root(), values.cameras or None, values.edges, values.unit,
-        dataset=values.name,
-    )
-    path = cache_dir() / f"{values.name}.pkl"
+        settings.manifest, settings.use(), settings.cameras, settings.edges, settings.unit,
+        dataset=name,
+    )  # fmt: skip
+    path = cache_dir() / f"{name}.pkl"
     counts: dict[str, int] = {}
-    with CacheWriter(path, values.name, joint_info) as writer:
+    with CacheWriter(path, name, joint_info) as writer:
         for split, example in tqdm(examples, desc="Checking", unit="example"):
-            if values.crops:
-                crop_path = f"{values.name}_downscaled/{split}/{counts.get(split, 0):06d}.jpg"
+            if settings.crops:
+                crop_path = f"{name}_downscaled/{split}/{counts.get(split, 0):06d}.jpg"
                 example = _cropped(example, crop_path)
             writer.append(split, example)
             counts[split] = counts.get(split, 0) + 1
         if not counts:
-            raise UserError(f"Manifest '{values.manifest}' has no examples.")
+            raise UserError(f"Manifest '{settings.manifest}' has no examples.")
     numbers = ", ".join(f"{count} {split}" for split, count in counts.items())
     print(f"{path}: {numbers} examples of {joint_info.num_joints} joints")
     return path
-
-
-def read_manifest(values: flags.FlagValues, words: Sequence[str]) -> None:
-    """Runs the command with parsed flags."""
-    reject_positional_args(words)
-    build(values)
 
 
 def _cropped(example: Pose3DExample, crop_path: str) -> Pose3DExample:
@@ -100,5 +94,14 @@ def _cropped(example: Pose3DExample, crop_path: str) -> Pose3DExample:
     )
 
 
+def _run(settings: ManifestSettings) -> None:
+    build(settings)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_tool(__doc__, ManifestSettings, _run, arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(run_command(__doc__, define_flags, read_manifest))
+    sys.exit(main())

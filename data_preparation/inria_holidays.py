@@ -15,7 +15,7 @@ import functools
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import cv2
 import numpy as np
@@ -175,6 +175,11 @@ def run(values: flags.FlagValues, words: Sequence[str]) -> None:
     )
 
 
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    message = "Interrupted. The same command continues from here."
+    return run_command(__doc__, define_flags, run, arguments, interrupted=message)
+
+
 if __name__ == "__main__":
-    message = "Interrupted; the pictures that are finished stay."
-    sys.exit(run_command(__doc__, define_flags, run, interrupted=message))
+    sys.exit(main())

@@ -16,12 +16,10 @@ from typing import Optional
 
 import cv2
 import numpy as np
-from absl import flags
 
 from data_preparation.example_sheet import choose_examples, draw_sheet
 from data_preparation.merging.statistics import report_statistics
-from metrabs import settings
-from metrabs.command import run_command
+from metrabs.command import DataFolders, run_tool
 from metrabs.data.datasets import cache_path, open_dataset
 from metrabs.data.examples import PHASES, Example, Pose3DExample, PoseDataset
 from metrabs.data.storage.array_file import verify_buffer_file
@@ -34,9 +32,14 @@ _ALIASES = {"out": "output"}
 
 
 @dataclasses.dataclass(frozen=True)
-class InspectSettings:
-    """What to report about a dataset."""
+class InspectSettings(DataFolders):
+    """What to report about a dataset.
 
+    Attributes:
+        datasets: Name of a dataset, or path of a cache file; the positional argument.
+    """
+
+    datasets: tuple[str, ...] = ()
     split: str = setting("train", "split whose examples are shown", choices=PHASES)
     index: tuple[int, ...] = setting(
         (), "indices of the examples to show; default: a random choice from all members",
@@ -136,17 +139,24 @@ def _write_image(path: PathLike, image: np.ndarray) -> None:
             raise UserError(f"Cannot write '{path}'; choose a name that ends in .png or .jpg.")
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Declares the flags of this command."""
-    settings.define_flags(values, InspectSettings)
+def run(settings: InspectSettings) -> None:
+    """Runs the command.
 
-
-def run(values: flags.FlagValues, arguments: Sequence[str]) -> None:
-    """Runs the command with parsed flags on the dataset that is named."""
-    if len(arguments) != 1:
+    Raises:
+        UserError: as `inspect`, or not one dataset is named.
+    """
+    if len(settings.datasets) != 1:
         raise UserError("Give one dataset: a name or the path of a cache file.")
-    inspect(arguments[0], settings.from_flags(values, InspectSettings))
+    settings.use()
+    inspect(settings.datasets[0], settings)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_tool(
+        __doc__, InspectSettings, run, arguments, positional="datasets", aliases=_ALIASES
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(__doc__, define_flags, run, aliases=_ALIASES))
+    sys.exit(main())

@@ -1,24 +1,23 @@
-"""Merges the caches of single datasets into one for training.
+"""Merges the caches of several datasets into one for training.
 
     python -m data_preparation.merge --name=huge8 [--members=h36m,muco,...]
 
 Names: small5, medium3, huge8 (3D), huge2d_common (2D), and huge8_dummy: 10,000 random training
-examples of a huge8 that is there already, to try things out with.
+examples of an existing huge8, for quick experiments.
 
-The caches of the members are looked up in the cache folder ($CACHE_DIR, by default
-$DATA_ROOT/cache), where the result goes, too, with its statistics as a table (.csv) and a figure
-(.png). Missing members are listed with the commands that make them; --members merges only the ones
-named.
+The caches of the members are looked up in the cache folder, where the result is also written, with
+its statistics as a table (.csv) and a figure (.png). Missing members are listed with the commands
+that make them; --members merges only the named ones.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from absl import flags
 from tqdm import tqdm
 
 from data_preparation.merging.merged_datasets import Member, MergedSet, merged_set
@@ -27,39 +26,43 @@ from data_preparation.merging.plausibility import PlausibilityFilter
 from data_preparation.merging.statistics import report_statistics
 from data_preparation.merging.subset import write_subset
 from data_preparation.registry import converters
-from metrabs.command import reject_positional_args, run_command
+from metrabs.command import DataFolders, run_tool
 from metrabs.data.datasets import cache_dir, open_dataset
 from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
+from metrabs.settings import setting
 
 _DUMMY, _DUMMY_SIZE = "huge8_dummy", 10_000
-# Settings of converters which by themselves make another variant than the merged sets have.
+# Settings of converters whose default variant is not the one in the merged datasets.
 _SETTINGS = {"mpii": " --variant=yolo_nofilt"}
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Declares the flags of this command; not at import, where they might meet another's."""
-    flags.DEFINE_string("name", None, "merged dataset: small5, medium3, huge8, huge8_dummy or "
-                        "huge2d_common",
-                        flag_values=values)
-    flags.DEFINE_list("members", [], "merge only these members", flag_values=values)
-    flags.DEFINE_string("output", None, "the new cache file; default: NAME.pkl in the cache "
-                        "folder", flag_values=values)
-    defaults = PlausibilityFilter()
-    flags.DEFINE_bool(
-        "surreal_always_plausible", defaults.keeps_surreal,
-        "keep SURREAL examples whose person is outside the image, as the release does",
-        flag_values=values)
-    flags.DEFINE_bool("piano1", defaults.keeps_piano1, "keep Panoptic's sequence 161029_piano1",
-                      flag_values=values)
+@dataclasses.dataclass(frozen=True)
+class MergeSettings(DataFolders):
+    """Settings of the command."""
+
+    name: str = setting(
+        None, "merged dataset: small5, medium3, huge8, huge8_dummy or huge2d_common"
+    )
+    members: tuple[str, ...] = setting((), "merge only these members; default: all")
+    output: Optional[str] = setting(
+        None, "the new cache file; default: NAME.pkl in the cache folder"
+    )
+    surreal_always_plausible: bool = setting(
+        PlausibilityFilter.keeps_surreal, "keep SURREAL examples whose person is outside the "
+        "image, as the original implementation does"
+    )
+    piano1: bool = setting(
+        PlausibilityFilter.keeps_piano1, "keep Panoptic's sequence 161029_piano1"
+    )
 
 
 def find_members(merged: MergedSet, folder: pathlib.Path) -> dict[str, PoseDataset]:
     """Opens the caches of all members.
 
     Raises:
-        UserError: some are missing; what makes them has been printed.
+        UserError: some are missing; the commands that make them have been printed.
     """
     paths = {member.name: _find_cache(member, folder) for member in merged.members}
     missing = [name for name, path in paths.items() if path is None]
@@ -75,19 +78,22 @@ def find_members(merged: MergedSet, folder: pathlib.Path) -> dict[str, PoseDatas
     return {name: open_cache(path) for name, path in paths.items() if path is not None}
 
 
-def build(values: flags.FlagValues) -> pathlib.Path:
-    """Runs the command with parsed flags and returns the path of the new cache file."""
-    if not values.name:
-        raise UserError("Give --name: small5, medium3, huge8 or huge2d_common.")
-    if values.name == _DUMMY:
-        return _write_dummy(values.output)
-    merged = merged_set(values.name)
-    if values.members:
-        merged = merged.with_members(values.members)
+def merge_members(settings: MergeSettings) -> pathlib.Path:
+    """Merges datasets as the command's settings say and returns the path of the new cache file.
+
+    Raises:
+        UserError: the merged dataset is unknown, or members are missing.
+    """
+    settings.use()
+    if settings.name == _DUMMY:
+        return _write_dummy(settings.output)
+    merged = merged_set(settings.name)
+    if settings.members:
+        merged = merged.with_members(settings.members)
     datasets = find_members(merged, cache_dir())
-    path = pathlib.Path(values.output or cache_dir() / f"{merged.name}.pkl")
+    path = pathlib.Path(settings.output or cache_dir() / f"{merged.name}.pkl")
     plausibility = PlausibilityFilter(
-        keeps_surreal=values.surreal_always_plausible, keeps_piano1=values.piano1
+        keeps_surreal=settings.surreal_always_plausible, keeps_piano1=settings.piano1
     )
     with tqdm(unit="example", unit_scale=True) as bar:
 
@@ -116,17 +122,11 @@ def _reported(path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def merge_members(values: flags.FlagValues, words: Sequence[str]) -> None:
-    """Runs the command with parsed flags."""
-    reject_positional_args(words)
-    build(values)
-
-
 def _how_to_make(name: str) -> str:
     if name in converters():
         settings = _SETTINGS.get(name, "")
         return f"python -m data_preparation {name}{settings} --data_root=$DATA_ROOT"
-    return f"{name}: a cache file of your making, see docs/how-to/merge-datasets.md"
+    return f"{name}: a cache file that you make yourself, see docs/how-to/merge-datasets.md"
 
 
 def _find_cache(member: Member, folder: pathlib.Path) -> Optional[pathlib.Path]:
@@ -142,5 +142,14 @@ def _print_dropped(counts: Sequence[MemberCount]) -> None:
                   f"{count.phase} examples ({100 * dropped / count.num_available:.2f} %)")
 
 
+def _run(settings: MergeSettings) -> None:
+    merge_members(settings)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_tool(__doc__, MergeSettings, _run, arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(run_command(__doc__, define_flags, merge_members))
+    sys.exit(main())

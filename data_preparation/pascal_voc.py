@@ -147,5 +147,10 @@ def run(values: flags.FlagValues, words: Sequence[str]) -> None:
     print(f"{convert(data_root)} occluders in {data_root / OCCLUDERS_FOLDER}")
 
 
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_command(__doc__, define_flags, run, arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(run_command(__doc__, define_flags, run))
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Builds the synthetic datasets: rendered people in the style of 28 3D and 4 2D datasets.
+"""Builds the synthetic datasets: rendered people in the styles of 28 3D and 4 2D datasets.
 
     python -m data_preparation.synthetic --data_root=$DATA_ROOT
 
@@ -8,52 +8,59 @@ and synth2d below `<data_root>/cache`. An interrupted run continues where it sto
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import sys
 from collections.abc import Sequence
+from typing import Optional
 
-from absl import flags
-
-from metrabs.command import reject_positional_args, run_command
-from metrabs.errors import UserError
+from metrabs.command import DataRoot, run_tool
+from metrabs.settings import setting
 from metrabs.synthetic.dataset_suite import build_dataset_suite
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Declares the flags of this command; not at import, where they might meet another's."""
-    sizes = {
-        "examples_per_dataset": (120, "training images per 3D dataset on average, distributed "
-                                 "by the datasets' shares of a batch"),
-        "valid_examples_per_dataset": (8, "validation images of each 3D dataset"),
-        "num_test_examples": (400, "test images, of all styles, with all joints"),
-        "examples_per_dataset_2d": (150, "training images of each 2D dataset"),
-    }
-    for name, (default, text) in sizes.items():
-        flags.DEFINE_integer(name, default, text, flag_values=values)
-    flags.DEFINE_string("data_root", os.environ.get("DATA_ROOT"),
-                        "folder of all data; default: $DATA_ROOT", flag_values=values)
-    flags.DEFINE_integer("seed", 0, "seed of every random choice", flag_values=values)
-    flags.DEFINE_integer("workers", None, "processes; default: one per processor, at most 12",
-                         flag_values=values)
+@dataclasses.dataclass(frozen=True)
+class SyntheticSettings(DataRoot):
+    """Settings of the command."""
+
+    examples_per_dataset: int = setting(
+        120, "training images per 3D dataset on average, in proportion to its weight in a batch",
+        at_least=1,
+    )
+    valid_examples_per_dataset: int = setting(
+        8, "validation images of each 3D dataset", at_least=1
+    )
+    num_test_examples: int = setting(
+        400, "test images, of all styles, annotated with all joints", at_least=1
+    )
+    examples_per_dataset_2d: int = setting(150, "training images of each 2D dataset", at_least=1)
+    seed: int = setting(0, "random seed of all choices", at_least=0)
+    workers: Optional[int] = setting(
+        None, "number of processes; default: one per CPU core, at most 12", at_least=0
+    )
 
 
-def build(values: flags.FlagValues, words: Sequence[str] = ()) -> None:
-    """Runs the command with parsed flags."""
-    reject_positional_args(words)
-    if not values.data_root:
-        raise UserError("Give --data_root=FOLDER or set DATA_ROOT.")
+def build(settings: SyntheticSettings) -> None:
+    """Runs the command."""
     paths = build_dataset_suite(
-        values.data_root,
-        seed=values.seed,
-        examples_per_dataset=values.examples_per_dataset,
-        valid_examples_per_dataset=values.valid_examples_per_dataset,
-        num_test_examples=values.num_test_examples,
-        examples_per_dataset_2d=values.examples_per_dataset_2d,
-        workers=values.workers,
+        settings.use(),
+        seed=settings.seed,
+        examples_per_dataset=settings.examples_per_dataset,
+        valid_examples_per_dataset=settings.valid_examples_per_dataset,
+        num_test_examples=settings.num_test_examples,
+        examples_per_dataset_2d=settings.examples_per_dataset_2d,
+        workers=settings.workers,
     )
     for name, path in paths.items():
         print(f"{name}: {path}")
 
 
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_tool(
+        __doc__, SyntheticSettings, build, arguments,
+        interrupted="Interrupted. The same command continues from here.",
+    )  # fmt: skip
+
+
 if __name__ == "__main__":
-    sys.exit(run_command(__doc__, define_flags, build))
+    sys.exit(main())

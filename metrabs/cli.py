@@ -1,14 +1,14 @@
-"""The command line of `main.py`: its flags come from the settings, its tasks are train, predict
-and export.
+"""Command-line interface of `main.py`: flags generated from the settings, and three tasks: train,
+predict, export.
 
 Every setting of `metrabs.config` is a flag. `--some-flag` and `--some_flag` mean the same, a bool
 is `--x`, `--nox` or `--no-x`. `--flagfile=FILE` reads flags from a file, `--file=FILE` reads them
 written without the leading dashes.
 
 The built-in datasets synth1, synth3, synth14 and synth28 are made when they are first opened, and
-go with the 2D dataset synth2d where none is given.
+are combined with the 2D dataset synth2d unless another one is given.
 
-Exit codes: 0 success, 1 wrong input, 2 wrong flags; and, where the same command started again
+Exit codes: 0 success, 1 invalid input, 2 invalid flags; and, if starting the same command again
 resumes, 42 out of memory, 75 another worker was lost, 128 + n ended by signal n after saving (130
 Ctrl-C, 143 SIGTERM). See docs/reference/exit-codes.md.
 """
@@ -17,11 +17,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 import pathlib
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
 from absl import flags
 
@@ -29,8 +28,8 @@ from metrabs.command import (
     EXIT_OUT_OF_MEMORY,
     EXIT_SIGNAL_BASE,
     EXIT_WORKER_LOST,
+    DataRoot,
     asks_for_help,
-    default_data_root,
     exit_code_of,
     fail,
     normalized_flag,
@@ -38,26 +37,42 @@ from metrabs.command import (
 from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, UserError, WorkerLostError
 from metrabs.original_flags import RELEASED_FLAGS, check_released_flags
-from metrabs.settings import define_flag, setting
+from metrabs.settings import define_flag, define_flags, setting
 
 _ALIASES = {"dataset": "dataset3d"}
-# Names in which hyphens count as underscores, as long as they are not paths.
+# Settings whose values are names, in which hyphens count as underscores, or paths.
 _DATASET_NAMES = ("dataset3d", "dataset2d", "model_joints", "output_joints", "bone_length_dataset")
 _USAGE = """Trains, predicts with and exports crop models. Examples:
   python main.py --train --dataset=huge8 --dataset2d=huge2d_common --training_steps=400000 \\
       --logdir=separate
   python main.py --predict --logdir=separate --dataset=h36m
   python main.py --export_file=model --logdir=separate
-Predicting and exporting take the settings of the checkpoint for whatever is not given.
-Paths are relative to $DATA_ROOT/experiments; without DATA_ROOT, all data are in metrabs_data in
-the working folder. --flagfile=FILE reads flags from a file."""
+Predicting and exporting take all settings that are not given from the checkpoint. Paths are
+relative to DATA_ROOT/experiments, where DATA_ROOT is --data_root, else the environment variable
+DATA_ROOT, else metrabs_data in the working folder. --flagfile=FILE reads flags from a file."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def train(arguments: Sequence[str]) -> int:
+    """Runs `metrabs train`; see `main`."""
+    return main(["--train", *arguments])
+
+
+def predict_dataset(arguments: Sequence[str]) -> int:
+    """Runs `metrabs predict-dataset`; see `main`. `--output` means `--pred_path`."""
+    return main(["--predict", *arguments], {"output": "pred_path"})
+
+
+def export_crop_model(arguments: Sequence[str]) -> int:
+    """Runs `metrabs export-crop-model`; see `main`. `--output` means `--export_file`."""
+    return main(arguments, {"output": "export_file"})
+
+
+def main(arguments: Sequence[str], aliases: Optional[Mapping[str, str]] = None) -> int:
     """Runs the command line of `main.py`.
 
     Args:
-        arguments: what follows the program's name.
+        arguments: Command line without the program's name.
+        aliases: Other spelling of a flag -> its name.
 
     Returns:
         The exit code, see the top of this module.
@@ -67,34 +82,41 @@ def main(arguments: Sequence[str]) -> int:
         return 0
 
     def work() -> int:
-        values = parse_flags(arguments)
+        values = parse_flags(arguments, aliases)
         _set_up_logging(values.loglevel)
         return _run_tasks(values)
 
     return exit_code_of(work)
 
 
-def parse_flags(arguments: Sequence[str]) -> flags.FlagValues:
+def parse_flags(
+    arguments: Sequence[str], aliases: Optional[Mapping[str, str]] = None
+) -> flags.FlagValues:
     """Parses the arguments of `main.py`.
+
+    Args:
+        arguments: Command line without the program's name.
+        aliases: Other spelling of a flag -> its name.
 
     Raises:
         absl.flags.Error: unknown flags or malformed values.
-        UserError: a flag file is missing, or words are left over.
+        UserError: a flag file is missing, or there are positional arguments.
     """
+    names = {**_ALIASES, **(aliases or {})}
     values = _define_flags()
     program = ["main.py"]
     try:
         arguments = values.read_flags_from_files(program + _expand_files(arguments))[1:]
     except (OSError, flags.CantOpenFlagFileError) as error:
-        raise UserError(f"Cannot read a file of flags: {error}") from error
-    rest = values(program + [normalized_flag(argument, _ALIASES) for argument in arguments])[1:]
+        raise UserError(f"Cannot read a flag file: {error}") from error
+    rest = values(program + [normalized_flag(argument, names) for argument in arguments])[1:]
     if rest:
         raise UserError(f"'{rest[0]}' is not a flag; flags look like --training_steps=1000.")
     return values
 
 
 def given_settings(values: flags.FlagValues) -> dict[str, Any]:
-    """Returns the settings that were given on the command line, by name."""
+    """Returns the settings given on the command line, by name."""
     return {
         field.name: _with_underscores(field.name, values[field.name].value)
         for _, field, _ in all_settings()
@@ -120,14 +142,13 @@ def _run_tasks(values: flags.FlagValues) -> int:
         raise UserError(
             "Nothing to do: give --train, --predict or --export_file=FOLDER; see --help."
         )
-    # Imported here, since the other commands, which this module serves, too, do not need it.
     from metrabs.synthetic.on_demand import BUILTIN_2D, BUILTIN_3D, offer_builtin_datasets
 
     if settings.get("dataset3d") in BUILTIN_3D:
         settings.setdefault("dataset2d", BUILTIN_2D)
-    os.environ["DATA_ROOT"] = str(default_data_root())
+    DataRoot(values.data_root).use()
     offer_builtin_datasets(settings.get("workers"))
-    # TensorFlow takes seconds to load; wrong flags are reported without it.
+    # TensorFlow takes seconds to load; errors in flags are reported without it.
     import tensorflow as tf
 
     for gpu in tf.config.list_physical_devices("GPU"):
@@ -145,8 +166,8 @@ def _run_tasks(values: flags.FlagValues) -> int:
         return fail(str(error), EXIT_SIGNAL_BASE + error.signal_number)
     except (tf.errors.ResourceExhaustedError, MemoryError):
         return fail(
-            "Out of memory. The last checkpoint is intact. Start the command again to resume, or "
-            "use a smaller --batch_size.", EXIT_OUT_OF_MEMORY,
+            "Out of memory. The last checkpoint is intact. Start the same command again to "
+            "resume, or use a smaller --batch_size.", EXIT_OUT_OF_MEMORY,
         )
     return 0
 
@@ -170,24 +191,25 @@ def _export(settings: dict[str, Any], path: str) -> None:
 
 
 def _with_settings_of_checkpoint(settings: dict[str, Any]) -> Config:
-    """Completes given settings by those of the run whose checkpoint they name."""
+    """Completes the given settings by those of the run whose checkpoint they name."""
     from metrabs.models.description import read_config
     from metrabs.training.model_loading import source_checkpoint
 
     given = Config().replace(**settings)
     trained = read_config(source_checkpoint(given).parent)
-    # Where things lie is a matter of this call, not of the run.
+    # Paths are those of this call, not those of the run.
     return dataclasses.replace(trained, run=given.run).replace(**settings)
 
 
 def _define_flags() -> flags.FlagValues:
     values = flags.FlagValues()
-    flags.DEFINE_bool("train", False, "train a model, or continue to", values, "tasks")
+    flags.DEFINE_bool("train", False, "train a model, or resume its training", values, "tasks")
     flags.DEFINE_bool("predict", False, "predict poses with a trained model", values, "tasks")
     flags.DEFINE_string(
-        "export_file", None, "write the trained model as a SavedModel into this folder, relative "
-        "to its checkpoint", values, module_name="tasks",
+        "export_file", None, "write the trained model as a SavedModel to this folder, relative to "
+        "its checkpoint", values, module_name="tasks",
     )
+    define_flags(values, DataRoot, "tasks")
     for group, field, kind in all_settings():
         define_flag(values, field, kind, field.default, group)
     for released in RELEASED_FLAGS:

@@ -1,24 +1,28 @@
 """What all commands share: parsing flags, reporting errors, exit codes, the data root.
 
-A command declares its flags (`metrabs.settings.define_flags`) and does its work in one function;
-`run_command` does the rest. `--some-flag` and `--some_flag` mean the same.
+Most commands declare one settings dataclass and do their work in one function; `run_tool` does the
+rest. `run_command` is for those whose flags depend on their arguments. `--some-flag` and
+`--some_flag` mean the same.
 
 Exit codes: 0 success, 1 wrong input, 2 wrong flags, 130 Ctrl-C; see docs/reference/exit-codes.md.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import pathlib
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 from absl import flags
 
+from metrabs import settings
 from metrabs.errors import UserError
+from metrabs.settings import setting
 
 EXIT_WRONG_INPUT = 1
 EXIT_WRONG_FLAGS = 2
@@ -34,6 +38,84 @@ _DEFAULT_DATA_ROOT = "metrabs_data"  # in the working folder
 _logger = logging.getLogger(__name__)
 
 
+@dataclasses.dataclass(frozen=True)
+class DataRoot:
+    """Where all data are."""
+
+    data_root: Optional[str] = setting(
+        None, f"folder of all data; default: $DATA_ROOT, else {_DEFAULT_DATA_ROOT} in the working "
+        "folder",
+    )
+
+    def use(self) -> pathlib.Path:
+        """Makes this the data root of the process and its children; returns its absolute path."""
+        root = pathlib.Path(self.data_root).absolute() if self.data_root else default_data_root()
+        os.environ["DATA_ROOT"] = str(root)
+        return root
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFolders(DataRoot):
+    """Where all data and the cache files of datasets are."""
+
+    cache_dir: Optional[str] = setting(
+        None, "folder of cache files; default: $CACHE_DIR, else cache in the data root"
+    )
+
+    def use(self) -> pathlib.Path:
+        """Also makes the cache folder that of the process and its children."""
+        if self.cache_dir:
+            os.environ["CACHE_DIR"] = str(pathlib.Path(self.cache_dir).absolute())
+        return super().use()
+
+
+def run_tool(
+    usage: Optional[str],
+    settings_class: type,
+    action: Callable[[Any], Optional[int]],
+    arguments: Optional[Sequence[str]] = None,
+    positional: str = "",
+    aliases: Optional[Mapping[str, str]] = None,
+    interrupted: str = "Interrupted; nothing was written.",
+) -> int:
+    """Runs a command whose settings are one dataclass.
+
+    Args:
+        usage: Text of --help above the list of flags.
+        settings_class: Dataclass whose fields are declared by `metrabs.settings.setting`. A field
+            whose default is None, although its type is not Optional, must be given.
+        action: Does the work, given the settings; may return an exit code.
+        arguments: Command line without the program's name; default: that of this process.
+        positional: Name of the field that takes the positional arguments, a tuple of strings;
+            default: there must be none.
+        aliases: Earlier spelling of a flag -> its name.
+        interrupted: Message after Ctrl-C.
+
+    Returns:
+        The exit code, see `run_command`.
+    """
+
+    def _define(values: flags.FlagValues) -> None:
+        settings.define_flags(values, settings_class, group="command")
+
+    def _run(values: flags.FlagValues, words: Sequence[str]) -> Optional[int]:
+        if not positional:
+            reject_positional_args(words)
+        required(values, *_required_names(settings_class))
+        others = {positional: tuple(words)} if positional else {}
+        return action(settings.from_flags(values, settings_class, **others))
+
+    return run_command(usage, _define, _run, arguments, interrupted, aliases)
+
+
+def _required_names(settings_class: type) -> list[str]:
+    return [
+        field.name
+        for field, kind in settings.fields_with_types(settings_class)
+        if field.default is None and not settings.is_optional(kind)
+    ]
+
+
 def run_command(
     usage: Optional[str],
     define_flags: DefineFlags,
@@ -45,13 +127,13 @@ def run_command(
     """Runs a command.
 
     Args:
-        usage: text of --help above the list of flags.
-        define_flags: declares the flags.
-        action: does the work, given the flags and the positional arguments; may return an exit
+        usage: Text of --help above the list of flags.
+        define_flags: Declares the flags.
+        action: Does the work, given the flags and the positional arguments; may return an exit
             code.
-        arguments: command line without the program's name; default: that of this process.
-        interrupted: message after Ctrl-C.
-        aliases: earlier spelling of a flag -> its name.
+        arguments: Command line without the program's name; default: that of this process.
+        interrupted: Message after Ctrl-C.
+        aliases: Earlier spelling of a flag -> its name.
 
     Returns:
         The exit code: 0 success, 1 wrong input, 2 wrong flags, 130 Ctrl-C.
@@ -98,11 +180,7 @@ def required(values: flags.FlagValues, *names: str) -> list[str]:
 
 def define_data_root(values: flags.FlagValues) -> None:
     """Declares the flag `--data_root`."""
-    flags.DEFINE_string(
-        "data_root", None,
-        f"folder of all data; default: $DATA_ROOT, else {_DEFAULT_DATA_ROOT} where you are",
-        flag_values=values,
-    )
+    settings.define_flags(values, DataRoot)
 
 
 def data_root_of(values: flags.FlagValues) -> pathlib.Path:
@@ -134,8 +212,8 @@ def normalized_flag(argument: str, aliases: Optional[Mapping[str, str]] = None) 
     """Returns an argument with underscores in the flag's name, and with its current name.
 
     Args:
-        argument: such as '--some-flag=a-b', '--no-x', or a positional argument.
-        aliases: earlier spelling of a flag -> its name.
+        argument: One argument, such as '--some-flag=a-b', '--no-x', or a positional one.
+        aliases: Earlier spelling of a flag -> its name.
     """
     if not argument.startswith("--"):
         return argument

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -33,6 +34,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "data of the mmpose repository (default: $METRABS_SAMPLES; without it, the tests that "
         "need them are skipped)",
     )
+
+
+@pytest.fixture(autouse=True)
+def _without_leftover_log_handlers() -> Iterator[None]:
+    """Removes the handlers that a command added: they write to the captured stream of its test."""
+    before = list(logging.getLogger().handlers)
+    yield
+    for handler in list(logging.getLogger().handlers):
+        if handler not in before and type(handler) is logging.StreamHandler:
+            logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture

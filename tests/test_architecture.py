@@ -42,7 +42,6 @@ _NUMPY_MODULES = (
 
 # Source files without a test file of their own: module -> where it is tested instead, or why not.
 _WITHOUT_TEST: dict[str, str] = {
-    "metrabs": "one attribute that loads lazily: tests/hub/test_hub.py",
     "metrabs.acae.config": "declares settings: tests/test_settings.py",
     "metrabs.acae.losses": "used by each step: tests/acae/test_training.py",
     "metrabs.data.storage.encoding": "tests/data/storage/test_example_table.py",

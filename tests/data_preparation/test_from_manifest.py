@@ -19,6 +19,7 @@ from metrabs.data.datasets import open_dataset
 from metrabs.data.loading.example_3d import load_example_3d
 from metrabs.data.storage.masks import decode_mask
 from metrabs.errors import UserError
+from metrabs.settings import define_flags, from_flags
 from tests.data.own_images import json_lines, write_csv, write_json, write_pictures
 
 REPOSITORY = pathlib.Path(data_preparation.__file__).parents[1]
@@ -33,9 +34,9 @@ def root(tmp_path, monkeypatch):
 
 def build(*arguments):
     values = flags.FlagValues()
-    from_manifest.define_flags(values)
+    define_flags(values, from_manifest.ManifestSettings)
     values(["from_manifest", *map(str, arguments)])
-    return from_manifest.build(values)
+    return from_manifest.build(from_flags(values, from_manifest.ManifestSettings))
 
 
 def test_a_json_manifest_becomes_a_dataset_of_small_crops(root):
@@ -100,9 +101,9 @@ def test_a_mistake_leaves_an_older_dataset_as_it_was(root):
         build(f"--manifest={manifest}", "--name=mine")
 
 
-def test_flags_are_checked(root):
-    with pytest.raises(UserError, match="Give --manifest=FILE and --name=NAME"):
-        build("--name=mine")
+def test_flags_are_checked(root, capsys):
+    assert from_manifest.main(["--name=mine"]) == 1
+    assert "Give --manifest and --name" in capsys.readouterr().err
     with pytest.raises(UserError, match="must consist of letters"):
         build("--manifest=a.csv", "--name=../mine")
 

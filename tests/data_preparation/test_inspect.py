@@ -15,6 +15,7 @@ from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import write_cache
 from metrabs.data.storage.masks import encode_mask
 from metrabs.errors import UserError
+from metrabs.settings import define_flags, from_flags
 from tests.data.conftest import JOINTS, random_example_2d, random_example_3d
 
 
@@ -41,9 +42,9 @@ def root(tmp_path, monkeypatch):
 
 def run(name, *arguments):
     values = flags.FlagValues()
-    command.define_flags(values)
+    define_flags(values, command.InspectSettings)
     values(["inspect", *arguments])
-    command.run(values, [name])
+    command.run(from_flags(values, command.InspectSettings, datasets=(name,)))
 
 
 def test_the_summary_lists_members_batches_and_bones(root, capsys):

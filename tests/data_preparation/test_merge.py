@@ -5,9 +5,9 @@ import sys
 
 import cv2
 import pytest
-from absl import flags
 
 from data_preparation import merge
+from data_preparation.merge import MergeSettings
 from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
 from tests.data.member_caches import example_2d, write_member
@@ -15,15 +15,13 @@ from tests.data.member_caches import example_2d, write_member
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path / "data"))
     monkeypatch.setenv("CACHE_DIR", str(tmp_path))
     return tmp_path
 
 
-def parsed(*arguments):
-    values = flags.FlagValues()
-    merge.define_flags(values)
-    values(["merge", *arguments])
-    return values
+def merged_by(name, **settings):
+    return merge.merge_members(MergeSettings(name=name, **settings))
 
 
 def test_all_members_are_merged_and_reported(folder, capsys):
@@ -32,7 +30,7 @@ def test_all_members_are_merged_and_reported(folder, capsys):
     write_member(folder, "muco", {"train": 6})
     write_member(folder, "tdhp", {"test": 3})
     write_member(folder, "mupots", {"valid": 2})
-    path = merge.build(parsed("--name=small5"))
+    path = merged_by("small5")
     assert path == folder / "small5.pkl"
     assert len(open_cache(path).train) == 17 and len(open_cache(path).valid) == 5
     printed = capsys.readouterr().out
@@ -51,31 +49,30 @@ def test_of_human36m_the_variant_with_all_joints_is_taken(folder):
     write_member(folder, "h36m", {"train": 3})
     (folder / "h36m.pkl").rename(folder / "h36m_alljoints.pkl")
     write_member(folder, "h36m", {"train": [few]}, fewer)
-    path = merge.build(parsed("--name=small5", "--members=h36m"))
+    path = merged_by("small5", members=["h36m"])
     assert len(open_cache(path).train) == 3
 
 
 def test_missing_members_are_listed_with_what_makes_them(folder, capsys):
     write_member(folder, "h36m", {"train": 4})
     with pytest.raises(UserError, match="surreal, muco, tdhp, mupots.*--members=h36m"):
-        merge.build(parsed("--name=small5"))
+        merged_by("small5")
     printed = capsys.readouterr().out
     assert "4 of 5 datasets are missing" in printed
     assert "python -m data_preparation muco --data_root=$DATA_ROOT" in printed
-    assert "surreal: a cache file of your making" in printed
+    assert "surreal: a cache file that you make yourself" in printed
     assert not (folder / "small5.pkl").exists()
 
 
 def test_of_mpii_the_variant_with_all_detected_people_is_taken(folder, capsys):
     write_member(folder, "mpii", {"train": [example_2d("mpii", i) for i in range(3)]})
-    arguments = ("--name=huge2d_common", "--members=mpii")
     with pytest.raises(UserError, match="Without cache file .*: mpii"):
-        merge.build(parsed(*arguments))
+        merged_by("huge2d_common", members=["mpii"])
     command = "python -m data_preparation mpii --variant=yolo_nofilt --data_root=$DATA_ROOT"
     assert command in capsys.readouterr().out
     (folder / "mpii.pkl").rename(folder / "mpii_yolo_nofilt.pkl")
     write_member(folder, "mpii", {"train": [example_2d("mpii", 7)]})
-    merged = open_cache(merge.build(parsed(*arguments)))
+    merged = open_cache(merged_by("huge2d_common", members=["mpii"]))
     assert [example.dataset for example in merged.train] == ["mpii"] * 3
 
 
@@ -85,17 +82,26 @@ def test_left_out_examples_are_counted(folder, capsys):
     unseen = [example_3d("gpa", i, bbox=BOX - [500, 0, 0, 0]) for i in range(2)]
     write_member(folder, "gpa", {"train": [*unseen, example_3d("gpa", 2)]})
     output = folder / "elsewhere" / "merged.pkl"
-    merge.build(parsed("--name=huge8", "--members=gpa", f"--output={output}"))
+    merged_by("huge8", members=["gpa"], output=str(output))
     assert "gpa: left out 2 of 3 train examples (66.67 %)" in capsys.readouterr().out
     assert len(open_cache(output).train) == 1
 
 
 def test_a_small_part_of_huge8_can_be_made_to_try_things_out(folder):
     write_member(folder, "gpa", {"train": 5})
-    merge.build(parsed("--name=huge8", "--members=gpa"))
-    dummy = open_cache(merge.build(parsed("--name=huge8_dummy")))
+    merged_by("huge8", members=["gpa"])
+    dummy = open_cache(merged_by("huge8_dummy"))
     assert (dummy.name, len(dummy.train)) == ("huge8_dummy", 5)
     assert (folder / "huge8_dummy.csv").exists()
+
+
+def test_flags_are_settings(folder, capsys):
+    write_member(folder, "gpa", {"train": 5})
+    cache_dir, data_root = f"--cache-dir={folder}", f"--data_root={folder}/elsewhere"
+    assert merge.main(["--name=huge8", "--members=gpa", cache_dir, data_root]) == 0
+    assert f"Wrote {folder}/huge8.pkl" in capsys.readouterr().out
+    assert merge.main(["--members=gpa"]) == 1
+    assert "Give --name" in capsys.readouterr().err
 
 
 def test_the_command_ends_in_one_line_on_a_mistake(folder):
