@@ -18,6 +18,7 @@ from data_preparation.common.context import ConversionContext
 from data_preparation.common.converter import Converter, Download, SplitExamples, SplitSequence
 from data_preparation.common.crop_images import SourceMask
 from data_preparation.common.sampling import AdaptivePoseSampler
+from data_preparation.common.studio import choose_frames, list_views
 from data_preparation.tdhp_files import CROP_OPTIONS, MASK_THRESHOLD, person_box
 from metrabs.data.examples import Example, Pose3DExample
 from metrabs.datasets import mpi_inf_3dhp
@@ -75,11 +76,7 @@ class MpiInf3dhp(Converter):
         """Lists the views of training and validation, and the test sequences."""
         del data_root
         subjects = {"train": self.train_subjects, "valid": self.valid_subjects}
-        views = [
-            SplitSequence(split, View(subject, sequence, camera))
-            for split, of_split in subjects.items() for subject in of_split
-            for sequence in self.sequence_numbers for camera in self.cameras
-        ]
+        views = list_views(self.TITLE, View, subjects, self.sequence_numbers, self.cameras)
         tests = [SplitSequence("test", TestSequence(number)) for number in self.test_sequences]
         return [*views, *tests]
 
@@ -129,10 +126,9 @@ def _chosen_frames(
     context: ConversionContext,
 ) -> set[int]:
     """Returns the frames with the whole person in the image that differ enough."""
-    sampler, chosen = AdaptivePoseSampler(100), set()
-    for index in range(0, len(poses_mm), _FRAME_STEP):
-        if not camera.is_visible(poses_mm[index], imsize_wh).all():
+    indices = range(0, len(poses_mm), _FRAME_STEP)
+    is_whole = np.array([camera.is_visible(pose_mm, imsize_wh).all() for pose_mm in poses_mm])
+    for index in indices:
+        if not is_whole[index]:
             context.skip("person not entirely in the image", f"{view}, frame {index}")
-        elif sampler.keep_if_moved(poses_mm[index]):
-            chosen.add(index)
-    return chosen
+    return set(choose_frames(poses_mm, AdaptivePoseSampler(100), indices, is_whole))

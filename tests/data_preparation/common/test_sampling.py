@@ -91,16 +91,17 @@ def naive_decisions(poses, threshold, check_validity, assume_nan_unchanged, buff
 @settings(max_examples=150, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1), num_poses=st.integers(1, 120), num_joints=st.integers(1, 5),
+    num_dims=st.sampled_from([2, 3]),
     step_mm=st.sampled_from([5, 20, 60]), missing=st.sampled_from([0, 0.1, 0.5]),
     on_grid=st.booleans(), check_validity=st.booleans(), assume_nan_unchanged=st.booleans(),
     buffer_size=st.sampled_from([1, 2, 7, 40, 1000]),
 )
 def test_decisions_equal_those_of_a_comparison_with_all_kept_poses(
-        seed, num_poses, num_joints, step_mm, missing, on_grid, check_validity,
+        seed, num_poses, num_joints, num_dims, step_mm, missing, on_grid, check_validity,
         assume_nan_unchanged, buffer_size):
     rng = np.random.default_rng(seed)
-    steps = rng.normal(0, step_mm, (num_poses, num_joints, 3))
-    poses = rng.normal(0, 300, (num_joints, 3)) + np.cumsum(steps, axis=0)
+    steps = rng.normal(0, step_mm, (num_poses, num_joints, num_dims))
+    poses = rng.normal(0, 300, (num_joints, num_dims)) + np.cumsum(steps, axis=0)
     if on_grid:  # many distances are exactly the threshold
         poses = np.round(poses / 50) * 50
     poses[rng.random((num_poses, num_joints)) < missing] = np.nan
@@ -108,6 +109,14 @@ def test_decisions_equal_those_of_a_comparison_with_all_kept_poses(
     arguments = (100, check_validity, assume_nan_unchanged, buffer_size)
     expected = list(naive_decisions(poses, *arguments))
     assert decisions(AdaptivePoseSampler(*arguments), poses) == expected
+
+
+def test_a_threshold_can_be_given_with_a_pose():
+    sampler = AdaptivePoseSampler(check_validity=True)
+    track_px = [np.zeros((4, 2)), np.full((4, 2), 6.0), np.full((4, 2), 9.0)]
+    is_kept = [sampler.keep_if_moved(pose, threshold) for pose, threshold in
+               zip(track_px, (10, 10, 10))]
+    assert is_kept == [True, False, True]
 
 
 def test_missing_joints_cause_no_warnings():
@@ -120,7 +129,7 @@ def test_missing_joints_cause_no_warnings():
 def test_few_of_many_poses_are_compared_exactly():
     rng = np.random.default_rng(0)
     poses = rng.uniform(-1000, 1000, (2000, 10, 3))
-    kept = _RecentPoses(5000, 10)
+    kept = _RecentPoses(5000, (10, 3))
     for pose in poses:
         kept.add(pose)
     queries = poses + rng.uniform(-50, 50, poses.shape)
