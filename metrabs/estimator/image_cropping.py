@@ -1,4 +1,4 @@
-"""The part of the images that the crops show: nothing else needs to be decoded."""
+"""Cropping images to the region that the views show: nothing else needs to be decoded."""
 
 from __future__ import annotations
 
@@ -14,26 +14,29 @@ from metrabs.geometry.projection import matrix_product, to_homogeneous, transfor
 # Blocks of pixels that become one pixel of the coarsest level must not be cut.
 _BLOCK = 2 ** (NUM_LEVELS - 1)
 
-# Interpolation needs the next pixel of the coarsest level, whose centre is up to 1.5 blocks away.
-_MARGIN = 2 * _BLOCK
+# A position within half a block of a block's border is interpolated with the adjacent block.
+# Samples come that close to the border of a view in wide-angle images, where the side of a crop
+# that is nearer to the image centre shows fewer image pixels per crop pixel than its middle.
+_MARGIN = _BLOCK
 
 
 def crop_images_to_views(
     images: tf.Tensor, box_inputs: BoxInputs, cameras: CropCameras, crop_side: Any
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cuts images to the rectangle that holds what all crops show.
+    """Crops images to a rectangle that contains the regions shown by all views.
 
-    Where a lens bends straight lines, or a view reaches behind the camera, its corners do not tell
-    what it shows: then the images stay whole. Without views, nothing is left but one block.
+    If a lens bends straight lines or a view reaches behind the camera, the corners of the view do
+    not bound what it shows; then the images stay whole. Without views, one block of pixels is
+    left.
 
     Args:
         images: `[N, H, W, 3]`, at least one block of pixels.
-        box_inputs: B boxes.
-        cameras: of their A views, `[A, B, ...]`.
-        crop_side: pixels.
+        box_inputs: The B boxes.
+        cameras: Cameras of the A views of each box, `[A, B, ...]`.
+        crop_side: Side of the square views, pixels.
 
     Returns:
-        Images `[N, h, w, 3]` and the int32 position (x, y) of their first pixel in the given ones.
+        Images `[N, h, w, 3]`, and the int32 position (x, y) of their first pixel in the original.
     """
     size_xy = tf.shape(images)[2:0:-1]
     corners, is_usable = _corners_of_views(box_inputs, cameras, crop_side)
@@ -52,7 +55,7 @@ def crop_images_to_views(
 
 
 def shift_origin(intrinsics: tf.Tensor, origin_xy: tf.Tensor) -> tf.Tensor:
-    """Returns intrinsics `[..., 3, 3]` for the part of the image that begins at `origin_xy`."""
+    """Returns the intrinsics `[..., 3, 3]` of an image cropped at the corner `origin_xy`."""
     shift = tf.pad(tf.cast(origin_xy, tf.float32)[:, tf.newaxis], [[0, 1], [2, 0]])
     return matrix_product(tf.eye(3) - shift, intrinsics)
 
@@ -60,8 +63,8 @@ def shift_origin(intrinsics: tf.Tensor, origin_xy: tf.Tensor) -> tf.Tensor:
 def _corners_of_views(
     box_inputs: BoxInputs, cameras: CropCameras, crop_side: Any
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns positions in the image `[A * B, 4, 2]`, and whether all lie before the camera."""
-    # The outer edges of the outermost pixels, which supersampling comes close to.
+    """Returns image positions `[A * B, 4, 2]`, and whether all are in front of the camera."""
+    # The outer edges of the outermost pixels, which samples come close to with supersampling.
     end = tf.cast(crop_side, tf.float32) - 0.5
     corners = tf.stack([[-0.5, -0.5], [end, -0.5], [-0.5, end], [end, end]])
     projections = matrix_product(box_inputs.intrinsics, cameras.inverse_projections)
