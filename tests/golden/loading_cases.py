@@ -1,4 +1,4 @@
-"""Reads the golden cases of loading one example, and compares what is loaded."""
+"""Golden cases of loading one example: reading them, and comparing outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEFAULTS = {"proc_side": 128, "dataset3d": "huge8"}
 
 
 def case(arrays: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Returns the arrays of one case by their names without the case."""
+    """Returns the arrays of one case, by name without the case."""
     prefix = f"{name}/"
     return {k[len(prefix):]: v for k, v in arrays.items() if k.startswith(prefix)}
 
@@ -43,18 +43,18 @@ def settings_of(inputs: Mapping[str, Any]) -> tuple[LoadingConfig, str, bool]:
     """Returns the loading settings, the name of the dataset and whether it is training."""
     flags = {**_DEFAULTS, **ast.literal_eval(str(inputs["flags"]))}
     dataset = flags.pop("dataset3d")
-    # The release uses the probability of 3D examples for 2D ones, too.
+    # The original also uses the probability of 3D examples for 2D ones.
     flags["occlude_aug_prob_2d"] = flags.get("occlude_aug_prob", 0.5)
     return LoadingConfig(**flags), dataset, int(inputs["phase"]) == 0
 
 
 def rng_of(inputs: Mapping[str, Any]) -> np.random.Generator:
-    """Returns the generator of the example."""
+    """Returns the random number generator of the example."""
     return np.random.Generator(np.random.PCG64(int(inputs["rng_seed"])))
 
 
 def pools_of(arrays: Mapping[str, Any]) -> AugmentationPools:
-    """Returns the stored pools, with the release's choice that never takes the last item."""
+    """Returns the stored pools, with the original choice, which never takes the last item."""
     occluders, backgrounds = [], []
     while f"occluder{len(occluders)}_im" in arrays:
         key = f"occluder{len(occluders)}"
@@ -66,29 +66,30 @@ def pools_of(arrays: Mapping[str, Any]) -> AugmentationPools:
     )
 
 
-def assert_same_image(actual: np.ndarray, expected: np.ndarray, max_share: float) -> None:
-    """Asserts that at most a share of the values differs by more than 2 levels."""
+def assert_same_image(actual: np.ndarray, expected: np.ndarray, max_fraction: float) -> None:
+    """Asserts that at most a fraction of the values differs by more than 2 levels."""
     assert actual.dtype == np.uint8 and actual.shape == expected.shape
     difference = np.abs(actual.astype(int) - expected)
-    assert (difference > 2).mean() <= max_share, f"{(difference > 2).mean():.4f} of values differ"
+    fraction = (difference > 2).mean()
+    assert fraction <= max_fraction, f"{fraction:.4f} of values differ"
     assert difference.mean() < 1
 
 
 def assert_same_output(
     actual: Mapping[str, Any], inputs: Mapping[str, Any], suffix: str,
-    tolerances: Mapping[str, float], max_image_share: float,
+    tolerances: Mapping[str, float], max_image_fraction: float,
 ) -> None:
     """Compares all outputs of a case.
 
     Args:
-        actual: what the loader returns.
-        inputs: arrays of the case with the expected outputs.
-        suffix: of the keys, '' or '_2d'.
-        tolerances: absolute tolerance by output name; missing means exact.
-        max_image_share: of image values that may be off by more than 2 levels.
+        actual: Outputs of the loader.
+        inputs: Arrays of the case, with the expected outputs.
+        suffix: Suffix of the keys, '' or '_2d'.
+        tolerances: Absolute tolerance by output name; missing means exact.
+        max_image_fraction: Fraction of image values that may differ by more than 2 levels.
     """
     expected = {k[len("out_"):]: v for k, v in inputs.items() if k.startswith("out_")}
-    assert_same_image(actual[f"image{suffix}"], expected.pop("image_u8"), max_image_share)
+    assert_same_image(actual[f"image{suffix}"], expected.pop("image_u8"), max_image_fraction)
     for name, value in expected.items():
         if value.dtype.kind in "US":
             assert actual[name] == str(value)

@@ -76,7 +76,7 @@ def first_integers(seed, count):
 
 @pytest.fixture
 def file_seed(arrays):
-    """The seed of the file, which it does not store: found by the child generators it lists."""
+    """Returns the seed of the file, found by the child generators that the file lists."""
     expected = arrays["new_rng_first_integers"].tolist()
     seeds = [s for s in range(10000) if first_integers(s, 1) == expected[:1]]
     assert [s for s in seeds if first_integers(s, len(expected)) == expected]

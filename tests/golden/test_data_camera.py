@@ -1,4 +1,4 @@
-"""Camera maps, operations and reprojection against golden numbers of the release."""
+"""Camera maps, operations and reprojection against numbers of the original implementation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from metrabs.geometry import reprojection
 from metrabs.geometry.camera import Camera
 from tests.golden.tolerances import assert_close
 
-# The release turns towards a target through float32 world points, up to 1e-4 rad off (see
-# Camera.turn_towards); everything after it inherits that.
+# The original turns towards a target through float32 world points, up to 1e-4 rad off (see
+# Camera.turn_towards); all later results inherit the error.
 ROTATION_ATOL = 1.5e-4
 REPROJECTION_ATOL_PX = 0.15
 OPERATIONS = {

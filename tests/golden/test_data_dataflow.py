@@ -1,4 +1,4 @@
-"""The release's order of training examples, and the seeds of their random numbers."""
+"""Original order of training examples, and the seeds of their random numbers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_single_list_is_reshuffled_every_epoch(numbers):
     rng = seeded_generator(int(numbers["single_seed"]))
     items = released_items([np.arange(9)], [1], rng)
     assert_same_items(items, numbers["single_train_items"], numbers["single_train_rng_first_int"])
-    # Validation examples were shuffled once; here they come as they are stored (see deviations).
+    # The original shuffles validation examples once; ours are in stored order (see deviations).
     first_epoch = numbers["single_valid_items"][:9]
     assert first_epoch.tolist() == numbers["single_train_items"][:9].tolist()
 

@@ -1,4 +1,4 @@
-"""Efficient crops against golden numbers of the release."""
+"""Efficient crops against golden numbers of the original implementation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from metrabs.geometry.reprojection import reproject_image_points
 from tests.golden.test_data_camera import read_camera
 from tests.golden.tolerances import assert_close
 
-# The release's float32 rounding when it turns the camera (see Camera.turn_towards).
+# Float32 rounding of the original when it turns the camera (see Camera.turn_towards).
 POSITION_ATOL_PX = 0.1
 ROTATION_ATOL = 1.5e-4
-MAX_DIFFERENCE, MIN_SHARE, MAX_MEAN = 2, 0.97, 0.5
+MAX_DIFFERENCE, MIN_FRACTION, MAX_MEAN = 2, 0.97, 0.5
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def numbers(golden):
 
 
 def synthetic_image(height, width, k):
-    """The test picture that is described instead of stored (README of the golden numbers)."""
+    """Returns the test image, which golden files describe instead of storing it."""
     y, x = np.mgrid[:height, :width].astype(np.float64)
     red = 127.5 + 90 * np.sin(x / 7 + k) + 30 * np.sin(y / 19)
     green = 127.5 + 80 * np.cos(y / 9 + k / 2) + 40 * np.sin((x + y) / 13)
@@ -76,15 +76,15 @@ def test_cases(numbers):
         if f"{case}/out_mask" in numbers:
             mask = SourceMask((numbers[f"{case}/in_mask"] != 0).astype(np.uint8) * 255)
             rendered = decode_mask(render_mask(mask, plan))
-            assert np.mean(rendered == numbers[f"{case}/out_mask"]) >= MIN_SHARE, case
+            assert np.mean(rendered == numbers[f"{case}/out_mask"]) >= MIN_FRACTION, case
 
 
 def assert_images_agree(actual, expected, case):
     assert actual.shape == expected.shape and actual.dtype == np.uint8
     difference = np.abs(actual.astype(int) - expected)
-    # Where the camera turned, all pixels move by up to a few hundredths.
-    share = np.mean(difference <= MAX_DIFFERENCE)
-    assert share >= MIN_SHARE and difference.mean() <= MAX_MEAN, case
+    # Where the camera turned, the image shifts by up to a few hundredths of a pixel.
+    fraction = np.mean(difference <= MAX_DIFFERENCE)
+    assert fraction >= MIN_FRACTION and difference.mean() <= MAX_MEAN, case
 
 
 def test_crop_boxes(numbers):

@@ -1,4 +1,4 @@
-"""Joint lists, conversion, merging and bone lengths against golden numbers of the release."""
+"""Joint lists, conversion, merging and bone lengths against the original implementation."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def test_bones(numbers):
     assert_close(mean_bone_lengths(numbers["bones_poses"], joint_info), numbers["bones_mean"])
 
 
-def test_stored_coordinates_lose_less_than_the_compression_of_the_release(numbers, tmp_path):
-    """The release halves the precision where that costs less than 1 mm, we nowhere do."""
+def test_stored_coordinates_lose_less_than_the_original_compression(numbers, tmp_path):
+    """The original halves the precision where that costs less than 1 mm; ours never does."""
     cases = [key[:-len("_in")] for key in numbers
              if key.startswith("compress_") and key.endswith("_in")]
     assert cases
@@ -103,7 +103,7 @@ def restored_coords(coords_mm, path):
 
 @pytest.fixture
 def judged(numbers, tmp_path):
-    """The examples of the plausibility cases as a block of rows, with their skeleton."""
+    """Returns the examples of the plausibility cases as a block of rows, with their skeleton."""
     camera = Camera(
         optical_center=numbers["plaus_cam_t"], rot_world_to_cam=numbers["plaus_cam_R"],
         intrinsic_matrix=numbers["plaus_cam_K"], world_up=numbers["plaus_cam_up"],

@@ -8,14 +8,14 @@ from tests.golden.tolerances import assert_close
 
 
 def group_sizes(case: str):
-    """'split_2_4_2' -> [2, 4, 2]; 'split_int4' and 'split_1' -> numbers of equal groups."""
+    """Returns [2, 4, 2] for 'split_2_4_2', equal groups for 'split_int4' and 'split_1'."""
     parts = case.split("_")[1:]
     if parts[0].startswith("int"):
         return int(parts[0][len("int"):])
     return [int(part) for part in parts] if len(parts) > 1 else int(parts[0])
 
 
-def test_ghost_batch_normalization_matches_the_release(golden):
+def test_ghost_batch_normalization_matches_the_original(golden):
     data = golden("data_layers")
     cases = sorted({key.split("/")[0] for key in data if key.startswith("split_")})
     assert cases
@@ -34,7 +34,7 @@ def test_ghost_batch_normalization_matches_the_release(golden):
         assert_close(layer(x, training=False), data[f"{case}/y_infer"])
 
 
-def test_kernel_norm_limits_match_the_release(golden):
+def test_kernel_norm_limits_match_the_original(golden):
     data = golden("data_layers")
     for name, depthwise in (("kern", False), ("dw", True)):
         constrained = kernel_norm_constraint(20.0, depthwise)(tf.constant(data[name]))

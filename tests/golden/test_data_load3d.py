@@ -7,7 +7,7 @@ from metrabs.data.loading.example_3d import load_example_3d
 from metrabs.skeletons import JointInfo
 from tests.golden import loading_cases
 
-# The release turns the camera by float32 arithmetic far from the origin; see spec of the camera.
+# The original turns the camera in float32, which is inexact far from the origin.
 LOOSE = {
     "coords3d_true": 1.0, "coords2d_true": 0.15, "rot_to_orig_cam": 3e-4, "rot_to_world": 3e-4,
     "intrinsics": 2e-3,
@@ -47,9 +47,9 @@ def check_all_cases(arrays):
         tolerances = TIGHT if is_at_origin else DISTORTED if is_distorted else LOOSE
         print(name)
         loading_cases.assert_same_output(
-            output, inputs, "", tolerances, max_image_share=0.001 if is_at_origin else 0.04
+            output, inputs, "", tolerances, max_image_fraction=0.001 if is_at_origin else 0.04
         )
 
 
-def test_3d_examples_are_cropped_as_released(golden):
+def test_3d_examples_are_cropped_like_the_original(golden):
     check_all_cases(golden("data_load3d"))

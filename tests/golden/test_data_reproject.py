@@ -1,4 +1,4 @@
-"""Image and mask reprojection against golden images of the release."""
+"""Image and mask reprojection against golden images of the original implementation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INTERPOLATION = {
     "cubic": cv2.INTER_CUBIC,
 }
 # OpenCV interpolates on a grid of 1/32 pixel, so that rounding can change single pixels.
-MAX_DIFFERENCE, MIN_SHARE = 2, 0.999
+MAX_DIFFERENCE, MIN_FRACTION = 2, 0.999
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def numbers(golden):
 def assert_images_agree(actual, expected, levels=255):
     assert actual.shape == expected.shape and actual.dtype == expected.dtype
     difference = np.abs(actual.astype(np.float64) - expected) * (255 / levels)
-    assert np.mean(difference <= MAX_DIFFERENCE) >= MIN_SHARE
+    assert np.mean(difference <= MAX_DIFFERENCE) >= MIN_FRACTION
 
 
 def test_images(numbers):

@@ -1,4 +1,4 @@
-"""Adaptive pose sampling against golden decisions of the release."""
+"""Adaptive pose sampling against golden decisions of the original implementation."""
 
 from __future__ import annotations
 

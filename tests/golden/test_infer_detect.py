@@ -7,19 +7,19 @@ from tests.estimator.golden_cases import assert_poses_match, cases_with_estimato
 from tests.golden.tolerances import assert_close
 
 
-def test_detected_poses_match_the_release(golden):
+def test_detected_poses_match_the_original(golden):
     data, common = golden("infer_detect"), golden("infer_common")
     for case, model in cases_with_estimators(data, common):
         result = run_case(model, case, data, common)
         if case == "det/aug2_nosup_max3":
-            # The order of the release is arbitrary here, ours is by score.
+            # The original order is arbitrary here, ours is by score.
             order = np.argsort(-data[f"{case}/boxes"][:, 4])
             keys = [f"{case}/{key}" for key in result if f"{case}/{key}" in data]
             data.update({key: data[key][order] for key in keys})
         assert_poses_match(result, case, data)
 
 
-def test_reasons_for_suppression_match_the_release(golden):
+def test_reasons_for_suppression_match_the_original(golden):
     data, common = golden("infer_detect"), golden("infer_common")
     for name in sorted({key.split("/")[1] for key in data if key.startswith("reasons/")}):
         _check_reasons({k.split("/")[2]: v for k, v in data.items() if f"reasons/{name}/" in k},

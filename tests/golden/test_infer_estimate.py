@@ -6,7 +6,7 @@ import tensorflow as tf
 from tests.estimator.golden_cases import assert_poses_match, cases_with_estimators, run_case
 
 
-def test_estimated_poses_match_the_release(golden):
+def test_estimated_poses_match_the_original(golden):
     data, common = golden("infer_estimate"), golden("infer_common")
     for case, model in cases_with_estimators(data, common):
         if case.endswith("_unknown"):

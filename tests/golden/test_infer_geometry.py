@@ -39,14 +39,14 @@ def test_fake_crop_model_is_the_one_of_the_golden_numbers(data, golden):
     assert_close(poses, data["crop_model/poses"], atol=0.01)
 
 
-def test_cameras_from_field_of_view_match_the_release(data):
+def test_cameras_from_field_of_view_match_the_original(data):
     for name in _names(data, "intrinsics_fov/(.*)"):
         fov, height, width = map(int, re.split("[_x]", name))
         actual = projection.intrinsics_from_fov(fov, [height, width])
         assert_close(actual, data[f"intrinsics_fov/{name}"])
 
 
-def test_rotations_match_the_release(data):
+def test_rotations_match_the_original(data):
     actual = rotations.look_at_rotation(data["rotation/forward"], data["rotation/up"])
     defined = np.isfinite(data["rotation/R"]).all(axis=(1, 2))
     assert_close(actual.numpy()[defined], data["rotation/R"][defined])
@@ -54,14 +54,14 @@ def test_rotations_match_the_release(data):
     assert_close(rotations.rotation_about_z(data["rotation_z/angles"]), data["rotation_z/R"])
 
 
-def test_corner_aligned_scaling_matches_the_release(data):
+def test_corner_aligned_scaling_matches_the_original(data):
     for name in _names(data, "corner_aligned/(.*)"):
         factor = 1 / 3 if name == "0.3333" else float(name)
         actual = projection.corner_aligned_scaling(factor)
         assert_close(actual, data[f"corner_aligned/{name}"])
 
 
-def test_lens_distortion_matches_the_release(data, golden):
+def test_lens_distortion_matches_the_original(data, golden):
     points, common = data["distort/points"], golden("infer_common")
     for name in _names(data, r"distort/(d\d+)"):
         one_row = np.zeros(5, np.float32) if name == "d0" else common[name.upper()]
@@ -73,12 +73,12 @@ def test_lens_distortion_matches_the_release(data, golden):
             assert_close(term, data[f"distort_parts/{name}/{part}"])
 
 
-def test_pyramid_levels_match_the_release(data):
+def test_pyramid_levels_match_the_original(data):
     actual = warping.choose_levels(data["pyramid/scales"])
     assert actual.numpy().tolist() == data["pyramid/levels"].tolist()
 
 
-def test_spacing_matches_the_release(data):
+def test_spacing_matches_the_original(data):
     for num in map(int, _names(data, r"linspace/endpoint_(\d+)")):
         closed = test_time_augmentation.linspace_closed(0.8, 1.0, num)
         assert_close(closed, data[f"linspace/endpoint_{num}"])
@@ -86,7 +86,7 @@ def test_spacing_matches_the_release(data):
         assert_close(opened, data[f"linspace/noend_{num}"])
 
 
-def test_augmentations_match_the_release(data):
+def test_augmentations_match_the_original(data):
     make = tf.function(
         test_time_augmentation.make_augmentations, reduce_retracing=True, autograph=False
     )
@@ -100,7 +100,7 @@ def test_augmentations_match_the_release(data):
         assert actual.is_flipped.numpy().tolist() == data[f"tta/{name}/flip"].tolist()
 
 
-def test_virtual_cameras_match_the_release(data, golden):
+def test_virtual_cameras_match_the_original(data, golden):
     common = golden("infer_common")
     for name in _names(data, r"box/([^/]+/aug\d+)/new_K"):
         camera_name, aug_name = name.split("/")

@@ -20,7 +20,7 @@ def data(golden):
     return golden("infer_warp")
 
 
-def test_crops_match_the_release(data, golden):
+def test_crops_match_the_original(data, golden):
     common = golden("infer_common")
     pyramid = warping.build_pyramid(warping.decode_gamma(common["images"][:1]))
     render = tf.function(render_views, reduce_retracing=True, autograph=False)
@@ -54,7 +54,7 @@ def _check_samples(actual, expected, gammas):
     assert is_close.all()
 
 
-def test_warp_of_several_images_matches_the_release(data, golden):
+def test_warp_of_several_images_matches_the_original(data, golden):
     pyramid = warping.build_pyramid(warping.decode_gamma(golden("infer_common")["images"]))
     expected = data["warp/out_96x128"]
     actual = warping.warp_images(
@@ -69,7 +69,7 @@ def test_warp_of_several_images_matches_the_release(data, golden):
     assert_close(actual, expected, rtol=0, atol=LINEAR_LIGHT)
 
 
-def test_pyramid_matches_the_release(data, golden):
+def test_pyramid_matches_the_original(data, golden):
     level1 = warping.halve_images(warping.decode_gamma(golden("infer_common")["images"]))
     level2 = warping.halve_images(level1)
     for level, key in ((level1, "level1"), (level2, "level2")):

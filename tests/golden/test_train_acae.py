@@ -38,7 +38,7 @@ def permuted_poses(data):
     return tf.constant(data["poses"][:, data["permutation"]])
 
 
-def test_joint_order_matches_the_release(data):
+def test_joint_order_matches_the_original(data):
     order = order_by_side(data["joint_names"])
     assert np.array_equal(order.permutation, data["permutation"])
     assert np.array_equal(order.inverse, data["inv_permutation"])
@@ -46,7 +46,7 @@ def test_joint_order_matches_the_release(data):
 
 
 @pytest.mark.parametrize("kind", ["chiral", "nonchiral"])
-def test_weight_matrices_and_reconstruction_match_the_release(data, kind):
+def test_weight_matrices_and_reconstruction_match_the_original(data, kind):
     autoencoder, _ = build_autoencoder(data, kind)
     w1, w2 = (matrix.numpy() for matrix in autoencoder.weight_matrices())
     assert_close(w1, data[f"{kind}_w1_perm"])
@@ -61,7 +61,7 @@ def test_weight_matrices_and_reconstruction_match_the_release(data, kind):
 
 @pytest.mark.parametrize("kind", ["chiral", "nonchiral"])
 @pytest.mark.parametrize("projected", [0, 1])
-def test_losses_and_gradients_match_the_release(data, kind, projected):
+def test_losses_and_gradients_match_the_original(data, kind, projected):
     autoencoder, blocks = build_autoencoder(data, kind)
     poses = permuted_poses(data)
     with tf.GradientTape() as tape:
@@ -79,7 +79,7 @@ def test_losses_and_gradients_match_the_release(data, kind, projected):
         assert_close(gradient, data[f"{prefix}_grad_{name}"], rtol=1e-5, atol=1e-5 * largest)
 
 
-def test_projections_match_the_release(data):
+def test_projections_match_the_original(data):
     autoencoder, _ = build_autoencoder(data, "nonchiral")
     poses = permuted_poses(data)
     depths = tf.reduce_mean(poses[..., 2:], axis=1, keepdims=True)
@@ -87,7 +87,7 @@ def test_projections_match_the_release(data):
     assert_close(scaled_projection(autoencoder(poses), depths), data["splat_y"])
 
 
-def test_learning_rates_match_the_release(data):
+def test_learning_rates_match_the_original(data):
     schedule = learning_rate_schedule(AcaeConfig(), total_steps=1)
     actual = [schedule(int(step)) for step in data["lr_steps"]]
     assert_close(actual, data["lr_values"])

@@ -25,7 +25,7 @@ def _values(numbers):
 
 
 @pytest.mark.parametrize("root_last", [0, 1])
-def test_human36m_numbers_match_the_release(data, root_last):
+def test_human36m_numbers_match_the_original(data, root_last):
     poses = (data["h36m_pred"], data["h36m_true"])
     root = -1 if root_last else human36m.ROOT_JOINT
     for procrustes in (0, 1):
@@ -37,7 +37,7 @@ def test_human36m_numbers_match_the_release(data, root_last):
     assert_close(_values(wacv_metrics(*poses, root)), expected, rtol=1e-6)
 
 
-def test_mpi_inf_3dhp_numbers_match_the_release(data):
+def test_mpi_inf_3dhp_numbers_match_the_original(data):
     poses = (data["tdhp_pred"], data["tdhp_true"])
     activities, scenes = data["tdhp_activities"], data["tdhp_scenes"]
     for procrustes in (0, 1):
@@ -47,7 +47,7 @@ def test_mpi_inf_3dhp_numbers_match_the_release(data):
     assert_close(_values(numbers), data["tdhp_wacv23"], rtol=1e-6)
 
 
-def test_3dpw_numbers_match_the_release(data):
+def test_3dpw_numbers_match_the_original(data):
     poses = (data["tdpw_pred"], data["tdpw_true"])
     root = three_dpw.ROOT_JOINT
     assert_close(relative_distances(*poses, root=root)[0], data["tdpw_dist"], rtol=1e-6)
@@ -61,10 +61,10 @@ def test_3dpw_numbers_match_the_release(data):
                  data["tdpw_ncps_50_75_100_125_150_5decimals"], rtol=0, atol=_PRINTED)
 
 
-def test_3dpw_smoothing_matches_the_release_but_for_the_shift_of_the_causal_kernel(data):
+def test_3dpw_smoothing_matches_the_original_but_for_the_shift_of_the_causal_kernel(data):
     tracks = data["tdpw_tracks"]
     assert_close(three_dpw.smooth_tracks(tracks, False), data["tdpw_acausal_smooth"], rtol=1e-6)
-    # The release looks one frame ahead; beyond the end it sees the last frame again.
+    # The original looks one frame ahead; beyond the end it repeats the last frame.
     continued = np.concatenate([tracks, tracks[:, -1:]], axis=1)
     shifted = three_dpw.smooth_tracks(continued, True)[:, 1:]
     assert_close(shifted, data["tdpw_causal_smooth"], rtol=1e-6)

@@ -25,7 +25,7 @@ def matches(data):
     return mupots.match_people(true, pred)
 
 
-def test_matches_are_those_of_the_release(data, matches):
+def test_matched_people_are_those_of_the_original(data, matches):
     of_true, of_pred = matches
     assert_close(data["mupots_true3d"][of_true], data["mupots_matched_true"])
     assert_close(data["mupots_univ3d"][of_true], data["mupots_matched_univ"])
@@ -36,7 +36,7 @@ def test_matches_are_those_of_the_release(data, matches):
     assert_close(recall, data["mupots_recall"], rtol=1e-6)
 
 
-def test_rescaled_bones_match_the_release(data):
+def test_rescaled_bones_match_the_original(data):
     pred = data["mupots_matched_pred"]
     candidates = [mupots.rescale_bones(pred, data[f"mupots_matched_{truth}"])
                   for truth in ("true", "univ")]
@@ -44,7 +44,7 @@ def test_rescaled_bones_match_the_release(data):
     assert min(errors) < 1e-3
 
 
-def test_numbers_of_all_combinations_match_the_release(data, matches):
+def test_numbers_of_all_combinations_match_the_original(data, matches):
     of_true, of_pred = matches
     assert list(data["mupots_metric_names"]) == list(mupots.METRIC_NAMES)
     pred = data["mupots_pred3d"][of_pred]

@@ -12,7 +12,7 @@ def data(golden):
     return golden("train_center_relative_pose")
 
 
-def test_centring_matches_the_release(data):
+def test_centring_matches_the_original(data):
     coords3d, mask = data["coords3d"], data["mask"]
     results = {
         "mean_masked": center_relative_pose(coords3d, mask),
@@ -27,7 +27,7 @@ def test_centring_matches_the_release(data):
         assert_close(actual, data[name], rtol=1e-6)
 
 
-def test_array_version_of_the_release_has_nan_at_invalid_joints(data):
+def test_original_array_version_has_nan_at_invalid_joints(data):
     expected = data["numpy_mean_masked_allow_nan"]
     num_poses = len(expected)
     mask = data["mask"][:num_poses]

@@ -10,7 +10,7 @@ from tests.golden.tolerances import assert_close
 
 @pytest.mark.parametrize("mean_relative", [0, 1])
 @pytest.mark.parametrize("kind", ["abs", "rel"])
-def test_validation_metrics_match_the_release(golden, mean_relative, kind):
+def test_validation_metrics_match_the_original(golden, mean_relative, kind):
     data = golden("train_eval_metrics")
     is_absolute = kind == "abs"
     actual = pose_metrics(

@@ -7,7 +7,7 @@ import numpy as np
 from metrabs.geometry.projection import is_within_fov
 
 
-def test_field_of_view_masks_match_the_release(golden):
+def test_field_of_view_masks_match_the_original(golden):
     data = golden("train_fov")
     cases = [key for key in data if key.startswith("side")]
     assert cases

@@ -6,7 +6,7 @@ from metrabs.backbones.ghost_batch_norm import GhostBatchNormalization
 from tests.golden.tolerances import assert_close
 
 
-def test_ghost_batch_normalization_matches_the_release(golden):
+def test_ghost_batch_normalization_matches_the_original(golden):
     data = golden("train_ghost_bn")
     layer = GhostBatchNormalization(
         [int(size) for size in data["split"]],

@@ -21,7 +21,7 @@ def make_heads(data, side, **settings):
     return heads
 
 
-def test_head_outputs_match_the_release_for_all_sides_and_strides(golden):
+def test_head_outputs_match_the_original_for_all_sides_and_strides(golden):
     data = golden("train_heads")
     cases = [re.fullmatch(r"(side(\d+)_centered(\d))_coords2d", key) for key in data]
     cases = [case for case in cases if case]
@@ -35,7 +35,7 @@ def test_head_outputs_match_the_release_for_all_sides_and_strides(golden):
         assert_close(coords3d_rel, data[f"{prefix}_coords3d_rel"])
 
 
-def test_another_stride_at_test_time_matches_the_release(golden):
+def test_another_stride_at_test_time_matches_the_original(golden):
     data = golden("train_heads")
     strides = {re.match(r"stridetest(\d+)_", key).group(1) for key in data
                if key.startswith("stridetest")}

@@ -8,7 +8,7 @@ from tests.golden.tolerances import assert_close
 KEY = r"side(\d+)_centered(\d)_stridetest(\d+)_(train_)?(image|metric|25d)"
 
 
-def test_heatmap_conversions_match_the_release(golden):
+def test_heatmap_conversions_match_the_original(golden):
     data = golden("train_heatmap_conversion")
     cases = {key: re.fullmatch(KEY, key) for key in data if key.startswith("side")}
     assert cases and all(cases.values())

@@ -17,7 +17,7 @@ _SCHEDULES = {
 }
 
 
-def test_schedules_and_weight_decay_equal_the_release(
+def test_schedules_and_weight_decay_match_the_original(
     golden: Callable[[str], Mapping[str, Any]],
 ) -> None:
     case = golden("train_lr_schedules")

@@ -13,7 +13,7 @@ def data(golden):
     return golden("train_masked_stats")
 
 
-def test_masked_means_and_sums_match_the_release(data):
+def test_masked_means_and_sums_match_the_original(data):
     num_compared = 0
     for key, expected in data.items():
         match = re.fullmatch(r"(mean|sum)_(all|axis(\d+)(_keep)?|none)", key)
@@ -27,12 +27,12 @@ def test_masked_means_and_sums_match_the_release(data):
     assert num_compared
 
 
-def test_spreads_match_the_release(data):
+def test_spreads_match_the_original(data):
     mean, stdev = masked.masked_mean_and_stdev(data["x"], data["mask"])
     assert_close(mean, data["meanstdev_mean"])
     assert_close(stdev, data["meanstdev_stdev"])
 
 
-def test_aligned_2d_skeletons_match_the_release(data):
+def test_aligned_2d_skeletons_match_the_original(data):
     actual = masked.align_2d_skeletons(data["x"], data["y"], data["mask"])
     assert_close(actual, data["align_2d_skeletons_x_to_y"])

@@ -38,7 +38,7 @@ def reconstruct(data: Mapping[str, Any], only_inside_fov: bool = True, compiled:
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_absolute_poses_equal_the_release(data, compiled):
+def test_absolute_poses_match_the_original(data, compiled):
     poses = reconstruct(data, compiled=compiled)
     assert_close(poses, data["abs_alone"], rtol=1e-4)
     # All steps that matter are accepted, so that the common damping makes no difference here.
@@ -60,7 +60,7 @@ def test_the_depth_of_an_exact_skeleton_is_recovered(data):
     assert_close(z, data["exact_z_true"], rtol=1e-4)
 
 
-def test_losses_of_model25d_equal_the_release(data):
+def test_losses_of_model25d_match_the_original(data):
     loss = loss_of(data, "Model25D")
     losses = loss(
         with_joints(data["loss_coords25d_pred"]), labels3d(data),
@@ -69,7 +69,7 @@ def test_losses_of_model25d_equal_the_release(data):
     check(losses, data, "loss25d_")
 
 
-def test_losses_of_metro_equal_the_release(data):
+def test_losses_of_metro_match_the_original(data):
     losses = loss_of(data, "Metro")(
         tf.constant(data["metro_coords3d_rel_pred"]), labels3d(data),
         with_depth(data["metro_coords2d_pred_2d_xy"]), labels2d(data), tf.constant(0),
@@ -81,7 +81,7 @@ def loss_of(data, model_class: str):
     config = config_of(data).replace(model_class=model_class)
     joint_info = JointInfo(data["names3d"].tolist(), data["edges"].tolist())
     variant = build_variant(config.model, joint_info, bone_lengths_mm=data["bone_lengths"])
-    # The predictions for 2D labels in the file are averaged over partners already.
+    # The predictions for 2D labels in the file are already averaged over partners.
     names2d = [f"point{i}" for i in range(data["loss_coords2d_true_2d"].shape[1])]
     return build_loss(config, variant, names2d, names2d)
 
@@ -101,7 +101,7 @@ def with_depth(coords2d) -> tf.Tensor:
 
 
 def with_joints(image_and_depth) -> tf.Tensor:
-    """Appends absolute joints, which no loss may look at."""
+    """Appends absolute joints, which no loss may use."""
     return tf.concat([image_and_depth, tf.fill(image_and_depth.shape, float("nan"))], axis=1)
 
 

@@ -1,6 +1,6 @@
 """Weights after steps with given gradients: decay, Adam, kernel norm limit, moving average.
 
-The cases `accum2_*` of the file show the release's gradient accumulation, which applies weight
+The cases `accum2_*` of the file show the original gradient accumulation, which applies weight
 decay and constraint on every sub-step; that is deliberately not reproduced.
 """
 
@@ -20,7 +20,7 @@ _NAMES = ("kernel", "bias", "depthwise")
 
 
 class _NormLimit:
-    """The kernel norm constraint, written out for this test."""
+    """Applies the kernel norm constraint, written out for this test."""
 
     def __init__(self, limit: float, axes: list[int]) -> None:
         self.limit, self.axes = limit, axes
@@ -32,7 +32,7 @@ class _NormLimit:
 
 @pytest.mark.parametrize("case", ["plain", "ema"])
 @pytest.mark.parametrize("in_graph", [False, True])
-def test_weights_after_each_step_equal_the_release(
+def test_weights_after_each_step_match_the_original(
     golden: Callable[[str], Mapping[str, Any]], case: str, in_graph: bool
 ) -> None:
     data = golden("train_optimizer_steps")

@@ -13,7 +13,7 @@ from metrabs.training.prediction import predict_poses
 from tests.golden.tolerances import assert_close
 
 
-def test_fields_and_world_coordinates_equal_the_release(
+def test_fields_and_world_coordinates_match_the_original(
     golden: Callable[[str], Mapping[str, Any]],
 ) -> None:
     case = golden("train_pred_transform")

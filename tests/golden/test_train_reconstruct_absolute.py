@@ -33,7 +33,7 @@ def cases(data):
         yield prefix, inputs, crop
 
 
-def test_absolute_poses_match_the_release(data):
+def test_absolute_poses_match_the_original(data):
     num_compared = 0
     for prefix, inputs, crop in cases(data):
         for key in data:
@@ -57,7 +57,7 @@ def test_absolute_poses_match_the_release(data):
     assert num_compared
 
 
-def test_intermediate_results_match_the_release(data):
+def test_intermediate_results_match_the_original(data):
     for prefix, (coords2d, coords3d_rel, intrinsics), crop in cases(data):
         rays = normalize_image_points(coords2d, intrinsics)
         inside = is_within_fov(coords2d, **crop)
@@ -69,7 +69,7 @@ def test_intermediate_results_match_the_release(data):
         assert_close(full, data[prefix + "ref_full"], rtol=1e-5)
 
 
-def test_default_matches_the_release_run_on_single_examples(data):
+def test_default_matches_the_original_run_on_single_examples(data):
     for prefix, (coords2d, coords3d_rel, intrinsics), crop in cases(data):
         actual = full_perspective_offset(
             normalize_image_points(coords2d, intrinsics),

@@ -5,7 +5,7 @@ import numpy as np
 from metrabs.models.joint_selection import skeleton_indices
 
 
-def test_selecting_skeletons_matches_the_release(golden):
+def test_selecting_skeletons_matches_the_original(golden):
     data = golden("train_select_skeleton")
     source, target = list(data["names_src"]), list(data["names_dst"])
     skeleton = str(data["skeleton"])

@@ -1,4 +1,4 @@
-"""How closely computed numbers must match the golden numbers of the release."""
+"""How closely computed numbers must match the golden numbers of the original implementation."""
 
 from __future__ import annotations
 
