@@ -1,130 +1,23 @@
-"""Reproduces the method end to end: data, three training steps, evaluation, export, examples.
+"""Reproduces the method end to end: `python reproduce.py --flagfile=flags/mini/demo.flags`."""
 
-`python reproduce.py --flagfile=flags/mini/demo.flags` (what `make demo` runs). Every stage is
-resumable: a second call continues where the first one stopped, or ends at once.
-"""
-
-from __future__ import annotations
-
-import logging
-import pathlib
+import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from absl import flags
-
-if TYPE_CHECKING:
-    from metrabs.reproduction.recipe import Recipe
-
-_USAGE = "python reproduce.py --flagfile=flags/mini/demo.flags [--photo=FILE]"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs a recipe.
-
-    Args:
-        arguments: Command line arguments without the program's name.
-
-    Returns:
-        Exit code: 0 success, 1 wrong input, 2 wrong flags, 130 interrupted.
-    """
+def main() -> int:
+    """Runs the command line; returns the exit code."""
+    # Imported here, since data loading processes import this file again.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # silence TensorFlow's log output
     try:
-        from metrabs.command import run_command
+        from metrabs.reproduction.__main__ import main as run_command_line
     except ImportError as error:
-        print(f"error: {error}. Install the package first (`make venv`); if a system library is "
-              "named, install that.", file=sys.stderr)
+        print(
+            f"error: {error}. Install the package first (`make venv`); if a system library is "
+            "named, install that.", file=sys.stderr,
+        )  # fmt: skip
         return 1
-    return run_command(_USAGE, define_flags, reproduce, arguments,
-                       interrupted="Interrupted. The same command continues from here.")
-
-
-def define_flags(values: flags.FlagValues) -> None:
-    """Declares the flags of this command."""
-    from metrabs import settings
-    from metrabs.reproduction.recipe import MODELS, SEPARATE, Recipe
-
-    flags.DEFINE_string("output", "demo_output", "folder of all results", flag_values=values)
-    for name, kind in MODELS.items():
-        flags.DEFINE_string(name, None, f"flag file of the model '{kind.title}'",
-                            flag_values=values)
-    flags.mark_flag_as_required(SEPARATE, flag_values=values)
-    flags.DEFINE_multi_string("photo", [], "photograph to run the export on; may be repeated",
-                              flag_values=values)
-    settings.define_flags(values, Recipe)
-
-
-def reproduce(values: flags.FlagValues, words: Sequence[str]) -> None:
-    """Runs the command with parsed flags.
-
-    Raises:
-        UserError: a flag cannot be used.
-        KeyboardInterrupt: a signal ended the work.
-    """
-    from metrabs.command import reject_positional_args
-    from metrabs.errors import Interrupted
-    from metrabs.reproduction.pipeline import ReproductionPipeline
-    from metrabs.reproduction.stages import run_stages
-
-    reject_positional_args(words)
-    _quiet_logs()
-    recipe = recipe_of(values)
-    recipe.output.mkdir(parents=True, exist_ok=True)
-    try:
-        has_run = run_stages(ReproductionPipeline(recipe).stages(), recipe.output)
-    except Interrupted as error:
-        raise KeyboardInterrupt from error
-    _print_results(recipe, has_run)
-
-
-def recipe_of(values: flags.FlagValues) -> Recipe:
-    """Returns the recipe that the flags describe.
-
-    Raises:
-        UserError: a flag cannot be used.
-    """
-    from metrabs.cli import given_settings, parse_flags
-    from metrabs.config import Config
-    from metrabs.errors import UserError, unknown_name_error
-    from metrabs.reproduction.recipe import MODELS, Recipe
-    from metrabs.settings import from_flags
-
-    models = {
-        name: Config().replace(**given_settings(parse_flags([f"--flagfile={values[name].value}"])))
-        for name in MODELS if values[name].value
-    }
-    if values.exported is not None and values.exported not in models:
-        raise unknown_name_error("trained model to export", values.exported, models)
-    photos = [pathlib.Path(photo).absolute() for photo in values.photo if photo]
-    for photo in photos:
-        if not photo.is_file():
-            raise UserError(f"There is no photo '{photo}'. Give the path of a JPEG or PNG file.")
-    output = pathlib.Path(values.output).absolute()
-    return from_flags(values, Recipe, output=output, models=models, photos=tuple(photos))
-
-
-def _quiet_logs() -> None:
-    # The pipeline builds many models; TensorFlow takes that for a mistake and warns of retracing.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # What Ctrl-C does to a training is said at once; other notices are in the runs' own logs.
-    notices = logging.StreamHandler()
-    notices.setLevel(logging.WARNING)
-    logging.getLogger("metrabs.training.callbacks").handlers = [notices]
-
-
-def _print_results(recipe: Recipe, has_run: bool) -> None:
-    folders = [recipe.results, *["scale"] * bool(recipe.scale_datasets)]
-    for folder in folders:
-        print("\n" + (recipe.output / folder / "results.txt").read_text())
-    if not has_run:
-        print("Everything was already complete.")
-    for folder in folders:
-        print(f"Table:   {recipe.output / folder / 'results.txt'} (also .md, .csv and a figure, "
-              ".png)")
-    if recipe.exported is not None:
-        print(f"Figures: {recipe.output / 'report'}/*.png")
-        print(f"Model:   {recipe.output / 'export/estimator'}   (tf.saved_model.load)")
+    return run_command_line(sys.argv[1:])
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

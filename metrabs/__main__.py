@@ -51,6 +51,9 @@ COMMAND_GROUPS: dict[str, dict[str, Command]] = {
         "export": Command(
             "ckpt_tools.export_estimator:main", "pack crop model and detector as full-image model"
         ),
+        "reproduce": Command(
+            "metrabs.reproduction.__main__:main", "reproduce the paper's method end to end"
+        ),
         "package": Command(
             "ckpt_tools.package_model:main", "pack a full-image model as an archive to publish"
         ),

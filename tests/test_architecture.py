@@ -48,6 +48,7 @@ _WITHOUT_TEST: dict[str, str] = {
     "metrabs.estimator.box_poses": "tests/estimator/test_estimator.py",
     "metrabs.evaluation.__main__": "tests/evaluation/test_command.py",
     "metrabs.evaluation.benchmarks.base": "tests/evaluation/benchmarks",
+    "metrabs.reproduction.__main__": "tests/test_reproduce.py",
     "metrabs.reproduction.evaluation": "tests/test_reproduce.py",
     "metrabs.reproduction.example_images": "tests/test_reproduce.py",
     "metrabs.reproduction.pipeline": "tests/test_reproduce.py",

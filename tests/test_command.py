@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Callable, Optional
@@ -10,6 +12,7 @@ import pytest
 from absl import flags
 
 from metrabs.command import (
+    DataFolders,
     asks_for_help,
     data_root_of,
     define_data_root,
@@ -17,8 +20,10 @@ from metrabs.command import (
     reject_positional_args,
     required,
     run_command,
+    run_tool,
 )
 from metrabs.errors import UserError
+from metrabs.settings import setting
 
 _Action = Callable[[flags.FlagValues, Sequence[str]], Optional[int]]
 
@@ -140,3 +145,69 @@ def test_data_root_is_the_flag_or_the_variable_or_a_folder_here(
     with caplog.at_level("INFO", logger="metrabs.command"):
         assert _data_root() == tmp_path / "metrabs_data"
     assert f"'{tmp_path}/metrabs_data'" in caplog.text
+
+
+@dataclasses.dataclass(frozen=True)
+class _ToolSettings:
+    """Settings of a command."""
+
+    inputs: tuple[str, ...] = ()
+    output: str = setting(None, "the output, which must be given")
+    model: Optional[str] = setting(None, "a model")
+    count: int = setting(1, "how many", at_least=1)
+
+
+def _run_tool(*arguments: str, positional: str = "") -> tuple[int, list[_ToolSettings]]:
+    seen: list[_ToolSettings] = []
+    code = run_tool(
+        "Usage text.", _ToolSettings, seen.append, arguments, positional, {"out": "output"}
+    )
+    return code, seen
+
+
+def test_the_settings_of_a_tool_are_its_flags() -> None:
+    expected = _ToolSettings((), "x", "m", 3)
+    assert _run_tool("--out=x", "--model=m", "--count=3") == (0, [expected])
+
+
+def test_positional_arguments_go_to_the_named_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    code, seen = _run_tool("a", "b", "--output=x", positional="inputs")
+    assert code == 0 and seen[0].inputs == ("a", "b")
+    assert _run_tool("a", "--output=x") == (1, [])
+    assert "'a' is not a flag" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [([], "Give --output"), (["--output=x", "--count=0"], "'count' must be at least 1")],
+)
+def test_a_tool_is_not_run_with_missing_or_invalid_settings(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run_tool(*arguments) == (1, [])
+    assert message in capsys.readouterr().err
+
+
+def test_a_tool_chooses_its_exit_code_and_message_after_an_interruption(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(settings: _ToolSettings) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ["--output=x"]
+    assert run_tool("Usage.", _ToolSettings, lambda settings: 3, arguments) == 3
+    assert run_tool("Usage.", _ToolSettings, interrupt, arguments, interrupted="Stopped.") == 130
+    assert capsys.readouterr().err == "error: Stopped.\n"
+
+
+def test_data_folders_are_those_of_the_process(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_ROOT", "/data")
+    monkeypatch.setenv("CACHE_DIR", "/caches")
+    monkeypatch.chdir(tmp_path)
+    assert DataFolders().use() == pathlib.Path("/data")
+    assert os.environ["CACHE_DIR"] == "/caches"
+    assert DataFolders("mine", "my_caches").use() == tmp_path / "mine"
+    assert os.environ["DATA_ROOT"] == f"{tmp_path}/mine"
+    assert os.environ["CACHE_DIR"] == f"{tmp_path}/my_caches"

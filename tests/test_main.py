@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 import pytest
 
 import metrabs
-from metrabs.__main__ import COMMAND_GROUPS, COMMANDS, Command, help_text, main
+from metrabs.__main__ import COMMAND_GROUPS, COMMANDS, help_text, main
 
 _ROOT = pathlib.Path(__file__).parents[1]
 
@@ -99,5 +100,15 @@ def test_all_packages_of_commands_are_installed(monkeypatch: pytest.MonkeyPatch)
     assert installed["version"] == metrabs.__version__
 
 
-def test_a_command_is_a_function_and_a_summary() -> None:
-    assert all(isinstance(command, Command) and command.summary for command in COMMANDS.values())
+def test_the_page_of_commands_is_complete() -> None:
+    page = (_ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(.+?)` \| `(.+?)` \| (.+?) \|$", page, re.MULTILINE)
+    assert [(name, summary) for name, _, summary in rows] == [
+        (name, command.summary) for name, command in COMMANDS.items()
+    ]
+    for name, program, _ in rows:
+        module = COMMANDS[name].place.partition(":")[0]
+        if module.startswith(("data_preparation", "ckpt_tools", "metrabs.pre", "metrabs.eva")):
+            assert program == f"python -m {module.removesuffix('.__main__')}"
+        else:
+            assert "main.py" in program or program == "reproduce.py"

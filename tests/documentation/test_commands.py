@@ -19,10 +19,10 @@ import pytest
 from absl.flags import FlagValues
 
 import ckpt_tools
-import reproduce
 from data_preparation.benchmarks import BENCHMARKS
 from data_preparation.registry import converters
 from metrabs.cli import help_text, parse_flags
+from metrabs.reproduction.__main__ import define_flags
 from tests.documentation.pages import (
     FLAG_FILES,
     GENERATED,
@@ -97,7 +97,7 @@ def test_calls_of_reproduce_have_flags_that_it_knows(monkeypatch: pytest.MonkeyP
     for page, command in _commands("reproduce.py"):
         given = [argument.strip("[]") for argument in command.arguments]
         values = FlagValues()
-        reproduce.define_flags(values)
+        define_flags(values)
         assert values(["reproduce.py", *given]), page
 
 
