@@ -8,7 +8,7 @@ from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.models.crop_model import CropModel
 from metrabs.models.description import ModelDescription
-from metrabs.training.checkpoints import CheckpointKeeper, find_checkpoint
+from metrabs.training.checkpoints import CheckpointManager, find_checkpoint
 
 
 def locate_checkpoint(path: PathLike) -> pathlib.Path:
@@ -42,7 +42,7 @@ def write_model_checkpoint(
     folder = check_empty(folder)
     folder.mkdir(parents=True, exist_ok=True)
     description.write(folder)
-    return CheckpointKeeper(folder, model=model).save(num_steps, keep_forever=True)
+    return CheckpointManager(folder, model=model).save(num_steps, keep_forever=True)
 
 
 def check_empty(folder: PathLike) -> pathlib.Path:

@@ -17,7 +17,7 @@ class AcaeConfig:
         learning_rates: One more than there are boundaries.
         learning_rate_boundaries: First steps of the second, third ... learning rate; None divides
             the run into equal parts, for runs that are shorter than the original one.
-        test_share: Fraction of random poses held out for testing where no test poses are given.
+        test_fraction: Fraction of random poses held out for testing where no test poses are given.
     """
 
     num_latents_sided: int = setting(
@@ -39,7 +39,7 @@ class AcaeConfig:
     )
     learning_rates: tuple[float, ...] = (3e-2, 3e-3, 3e-4)
     learning_rate_boundaries: Optional[tuple[int, ...]] = (150_000, 300_000)
-    test_share: float = 0.05
+    test_fraction: float = 0.05
     seed: int = setting(
         0, "random seed of the initial weights, the held-out poses and the order of the poses"
     )
@@ -52,8 +52,8 @@ class AcaeConfig:
             )
         if self.num_latents_central < 0 or self.num_latents == 0:
             raise UserError("An autoencoder needs at least one latent keypoint.")
-        if not 0 <= self.test_share < 1:
-            raise UserError(f"test_share must lie in [0, 1), not {self.test_share}.")
+        if not 0 <= self.test_fraction < 1:
+            raise UserError(f"test_fraction must lie in [0, 1), not {self.test_fraction}.")
         if self.batch_size < 1 or self.num_epochs < 1 or (self.num_steps or 1) < 1:
             raise UserError("batch_size, num_epochs and num_steps must be at least 1.")
         boundaries = self.learning_rate_boundaries

@@ -27,7 +27,7 @@ def checked_poses(poses: np.ndarray, joint_names: Sequence[str]) -> np.ndarray:
     return poses
 
 
-def without_bad_poses(poses: np.ndarray, kind: str) -> np.ndarray:
+def drop_invalid_poses(poses: np.ndarray, kind: str) -> np.ndarray:
     """Leaves out poses that are not finite or not entirely in front of the camera.
 
     Args:
@@ -49,10 +49,12 @@ def without_bad_poses(poses: np.ndarray, kind: str) -> np.ndarray:
     return poses[is_good]
 
 
-def hold_out(poses: np.ndarray, test_share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def train_test_split(
+    poses: np.ndarray, test_fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Splits poses at random into those for training and those for testing."""
     order = np.random.default_rng(seed).permutation(len(poses))
-    num_test = round(len(poses) * test_share)
+    num_test = round(len(poses) * test_fraction)
     return poses[np.sort(order[num_test:])], poses[np.sort(order[:num_test])]
 
 

@@ -16,7 +16,7 @@ from metrabs.acae.config import AcaeConfig
 from metrabs.acae.joint_order import JointOrder, order_by_side
 from metrabs.acae.layers import AffineCombiningAutoencoder
 from metrabs.acae.losses import reconstruction_loss, sparsity_loss
-from metrabs.acae.poses import batch_indices, checked_poses, hold_out, without_bad_poses
+from metrabs.acae.poses import batch_indices, checked_poses, drop_invalid_poses, train_test_split
 from metrabs.acae.weights_file import AffineWeights
 from metrabs.errors import UserError
 from metrabs.files import PathLike
@@ -82,11 +82,11 @@ def train_acae(
         UserError: poses, names or settings do not fit, or the training diverged.
     """
     config = config or AcaeConfig()
-    poses_train = without_bad_poses(checked_poses(poses_train, joint_names), "training")
+    poses_train = drop_invalid_poses(checked_poses(poses_train, joint_names), "training")
     if poses_test is None:
-        poses_train, poses_test = hold_out(poses_train, config.test_share, config.seed)
+        poses_train, poses_test = train_test_split(poses_train, config.test_fraction, config.seed)
     else:
-        poses_test = without_bad_poses(checked_poses(poses_test, joint_names), "test")
+        poses_test = drop_invalid_poses(checked_poses(poses_test, joint_names), "test")
     order = order_by_side(joint_names)
     trainer = _Trainer(poses_train, poses_test, order, config)
     state_dir = None

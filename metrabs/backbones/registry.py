@@ -167,7 +167,7 @@ def build_backbone(
     return backbone
 
 
-def check_weights(name: str, weights: str) -> None:
+def ensure_weights(name: str, weights: str) -> None:
     """Makes sure that a backbone's first weights can be had, downloading them where needed.
 
     Args:

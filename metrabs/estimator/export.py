@@ -31,7 +31,7 @@ from metrabs.files import (
 )
 from metrabs.models.crop_model import CropModel
 from metrabs.models.description import joint_info_of
-from metrabs.models.inference_model import InferenceCropModel, taking_float16_crops
+from metrabs.models.inference_model import InferenceCropModel, accepting_float16_crops
 from metrabs.skeletons.tables import Skeleton, export_skeletons
 
 MANIFEST_PATH = pathlib.PurePath("assets.extra", "manifest.json")
@@ -163,7 +163,7 @@ def without_extras(crop_model: Any) -> Any:
         return crop_model
     functions = {name: function}
     if has_float32:
-        functions["predict_multi"] = taking_float16_crops(function)
+        functions["predict_multi"] = accepting_float16_crops(function)
     return CropModelPart(crop_model, functions, trace.variables)
 
 

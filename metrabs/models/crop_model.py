@@ -141,7 +141,7 @@ class CropModel(tf.keras.Model):
 
         Returns:
             `[B, N, 3]` float32, mm in camera space; `variant.split` names the points,
-            `variant.joints_of` gives the final joints.
+            `variant.final_joints` gives the final joints.
         """
         return self.variant.reconstruct(
             coords2d, coords3d_rel, self._point_reconstructor(intrinsics, mix, weak)

@@ -48,7 +48,7 @@ class InferenceCropModel(tf.Module):
 
     def __init__(self, model: CropModel, precision: str = "by-device") -> None:
         super().__init__(name="crop_model")
-        refuse_relative_poses(type(model.variant))
+        require_absolute_poses(type(model.variant))
         self.joint_names = model.joint_names
         self.joint_edges = model.joint_edges
         self.input_resolution = model.input_resolution
@@ -61,7 +61,7 @@ class InferenceCropModel(tf.Module):
             raise unknown_name_error("precision", precision, PRECISIONS)
         networks = _networks_with_shared_weights(model, policies[precision])
         self.predict_multi_float32 = _predictor(model, networks)
-        self.predict_multi = taking_float16_crops(self.predict_multi_float32)
+        self.predict_multi = accepting_float16_crops(self.predict_multi_float32)
 
 
 def runs_on(device_type: str) -> tf.Tensor:
@@ -76,7 +76,7 @@ def runs_on(device_type: str) -> tf.Tensor:
     return tf.equal(tf.raw_ops.DeviceIndex(device_names=[device_type]), 0)
 
 
-def refuse_relative_poses(variant: type[Variant]) -> None:
+def require_absolute_poses(variant: type[Variant]) -> None:
     """Raises a UserError for a variant that does not tell how far away people are."""
     if not variant.is_absolute:
         raise UserError(
@@ -91,7 +91,7 @@ def _networks_with_shared_weights(model: CropModel, policies: tuple[str, ...]) -
     variables: list[tf.Variable] = []
     networks = []
     for i, policy in enumerate(policies):
-        with _recording(variables) if i == 0 else _reusing(variables), _without_advice():
+        with _recording(variables) if i == 0 else _reusing(variables), _suppress_keras_warning():
             networks.append(_network(model, policy))
     return networks
 
@@ -130,7 +130,7 @@ def _predictor(model: CropModel, networks: list[Any]) -> Any:
     return predict_multi_float32
 
 
-def taking_float16_crops(predict_float32: Any) -> Any:
+def accepting_float16_crops(predict_float32: Any) -> Any:
     """Returns `predict_multi` for a model's `predict_multi_float32`, without a second network."""
 
     @tf.function(
@@ -147,7 +147,7 @@ def taking_float16_crops(predict_float32: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _without_advice() -> Iterator[None]:
+def _suppress_keras_warning() -> Iterator[None]:
     """Keeps Keras from warning that float16 is slow here: it will be used elsewhere."""
     logger = tf.get_logger()
     level = logger.level

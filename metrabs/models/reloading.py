@@ -13,7 +13,7 @@ from metrabs.config import Config
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
 from metrabs.models.description import ModelDescription
-from metrabs.models.inference_model import refuse_relative_poses
+from metrabs.models.inference_model import require_absolute_poses
 from metrabs.models.variant_choice import variant_class
 from metrabs.models.variants import AutoencoderVariant, BoneLengthVariant, RegularizedVariant
 
@@ -37,7 +37,7 @@ def reload_crop_model(
         UserError: its poses have no place in space.
     """
     cls = variant_class(config.model)
-    refuse_relative_poses(cls)
+    require_absolute_poses(cls)
     if cls is RegularizedVariant:  # predicts without the autoencoder
         config = config.replace(regularize_to_manifold=False, affine_weights=None)
         cls = variant_class(config.model)

@@ -1,10 +1,13 @@
 """The variants of the crop model: which points its heads predict and how they become joints.
 
-A variant is a small object without weights of its own. The crop model asks it how many points the
-heads predict, how predicted points become those that losses look at (`reconstruct`), what parts
-these have (`split`), and how the final joints come about (`joints_of`, `predict`). The losses of
-each variant live with the training code. Paper: WACV 2023, section 4 (consistency fine-tuning);
-variant names as in its ablation. `variant_choice` chooses one by the settings.
+A variant is a small object without weights of its own. It defines how many points the heads
+predict, how predicted points become those that the losses compare (`reconstruct`), what their
+parts are (`split`), and how the final joints are computed (`final_joints`, `predict`). The losses
+of the variants are part of the training code. Paper: WACV 2023, section 4 (consistency
+fine-tuning); variant names as in its ablation. `variant_choice` selects one by the settings.
+
+The model classes before MeTRAbs are variants as well: root-relative volumes (Metro), and 2.5D
+poses made absolute by bone lengths (Model25D).
 """
 
 from __future__ import annotations
@@ -131,7 +134,7 @@ class Variant(abc.ABC):
         """Names the parts of `[..., N, D]` points: 'joints', and 'latents' where there are any."""
         return {"joints": points}
 
-    def joints_of(self, points: tf.Tensor) -> tf.Tensor:
+    def final_joints(self, points: tf.Tensor) -> tf.Tensor:
         """Final joints `[B, J, 3]`, mm in camera space, of points `[B, N, 3]` of `reconstruct`."""
         return points
 
@@ -139,7 +142,7 @@ class Variant(abc.ABC):
         self, coords2d: tf.Tensor, coords3d_rel: tf.Tensor, reconstruct_points: PointReconstructor
     ) -> tf.Tensor:
         """Computes the final joints `[B, J, 3]` alone; arguments as of `reconstruct`."""
-        return self.joints_of(self.reconstruct(coords2d, coords3d_rel, reconstruct_points))
+        return self.final_joints(self.reconstruct(coords2d, coords3d_rel, reconstruct_points))
 
 
 class SeparateVariant(Variant):
@@ -274,7 +277,7 @@ class HybridVariant(AutoencoderVariant):
         latents, joints = tf.split(points, [self.num_latents, self.num_joints], axis=-2)
         return {"latents": latents, "joints": joints}
 
-    def joints_of(self, points: tf.Tensor) -> tf.Tensor:
+    def final_joints(self, points: tf.Tensor) -> tf.Tensor:
         """Decodes the latent points to joints."""
         return self.decode(self.split(points)["latents"])
 
@@ -357,6 +360,6 @@ class BoneLengthVariant(Variant):
         image_and_depth, joints = tf.split(points, 2, axis=-2)
         return {"image_and_depth": image_and_depth, "joints": joints}
 
-    def joints_of(self, points: tf.Tensor) -> tf.Tensor:
+    def final_joints(self, points: tf.Tensor) -> tf.Tensor:
         """Picks the absolute joints."""
         return self.split(points)["joints"]

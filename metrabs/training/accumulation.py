@@ -10,7 +10,7 @@ import tensorflow as tf
 Batch = Mapping[str, tf.Tensor]
 
 
-def mean_over_parts(
+def accumulate_over_microbatches(
     function: Callable[[Batch], Any], batch: Batch, num_parts: int, is_unrolled: bool = False
 ) -> Any:
     """Applies a function to equal parts of a batch, one after the other, and averages.

@@ -19,7 +19,7 @@ import tensorflow as tf
 from metrabs.config import Config
 from metrabs.files import write_text_atomically
 from metrabs.progress import ProgressBar, progress_bar
-from metrabs.training.checkpoints import CheckpointKeeper, run_folder
+from metrabs.training.checkpoints import CheckpointManager, run_folder
 from metrabs.training.wandb_log import WandbLog, open_wandb_log
 
 HISTORY_FILE = "metrics.jsonl"
@@ -59,12 +59,12 @@ class MetricsHistory:
         if self._wandb_log is not None:
             self._wandb_log.add(step, named)
 
-    def add_picture(self, step: int, name: str, picture: np.ndarray) -> None:
+    def add_image(self, step: int, name: str, picture: np.ndarray) -> None:
         """Records a uint8 picture [h, w, 3] after some completed steps."""
         with self._writer.as_default():
             tf.summary.image(name, picture[np.newaxis], step=step)
         if self._wandb_log is not None:
-            self._wandb_log.add_picture(step, name, picture)
+            self._wandb_log.add_image(step, name, picture)
 
     def close(self) -> None:
         """Writes what is still in memory."""
@@ -172,7 +172,7 @@ class Validate(tf.keras.callbacks.Callback):
         )
 
 
-class DrawPictures(tf.keras.callbacks.Callback):
+class DrawPreviews(tf.keras.callbacks.Callback):
     """Draws and records a picture of predicted poses every so many steps.
 
     Args:
@@ -193,7 +193,7 @@ class DrawPictures(tf.keras.callbacks.Callback):
         """Draws when the time has come."""
         step = self.model.num_completed_steps
         if step % self._period == 0:
-            self._history.add_picture(step, "poses", self._draw())
+            self._history.add_image(step, "poses", self._draw())
 
 
 class SaveCheckpoints(tf.keras.callbacks.Callback):
@@ -202,14 +202,14 @@ class SaveCheckpoints(tf.keras.callbacks.Callback):
     What the last step leaves is not the end of a run: averages may have to replace the weights.
 
     Args:
-        keeper: saves and removes checkpoints.
+        manager: saves and removes checkpoints.
         period: steps between checkpoints.
         num_steps: steps of the whole run.
     """
 
-    def __init__(self, keeper: CheckpointKeeper, period: int, num_steps: int) -> None:
+    def __init__(self, manager: CheckpointManager, period: int, num_steps: int) -> None:
         super().__init__()
-        self._keeper = keeper
+        self._manager = manager
         self._period = period
         self._num_steps = num_steps
 
@@ -217,7 +217,7 @@ class SaveCheckpoints(tf.keras.callbacks.Callback):
         """Saves when the time has come."""
         step = self.model.num_completed_steps
         if step % self._period == 0 and step < self._num_steps:
-            self._keeper.save(step)
+            self._manager.save(step)
 
 
 class StopOnSignal(tf.keras.callbacks.Callback):

@@ -34,7 +34,7 @@ _IDENTITY_SETTINGS = (
 )
 
 
-class CheckpointKeeper:
+class CheckpointManager:
     """Saves the state of a run and keeps the last two checkpoints.
 
     Saving is atomic: a checkpoint counts while TensorFlow's `checkpoint` file names it, which
@@ -122,7 +122,7 @@ class CheckpointKeeper:
         return [name for name in names if (self.folder / f"{name}.index").exists()]
 
 
-def experiment_path(path: str) -> pathlib.Path:
+def resolve_run_path(path: str) -> pathlib.Path:
     """Returns an absolute path; relative ones start at $DATA_ROOT/experiments."""
     if pathlib.Path(path).is_absolute():
         return pathlib.Path(path)
@@ -131,12 +131,12 @@ def experiment_path(path: str) -> pathlib.Path:
 
 def run_folder(config: Config) -> pathlib.Path:
     """Returns the folder of a run's logs."""
-    return experiment_path(config.run.logdir)
+    return resolve_run_path(config.run.logdir)
 
 
 def checkpoint_folder(config: Config) -> pathlib.Path:
     """Returns the folder of a run's checkpoints."""
-    return experiment_path(config.run.checkpoint_dir or config.run.logdir)
+    return resolve_run_path(config.run.checkpoint_dir or config.run.logdir)
 
 
 def latest_checkpoint(folder: PathLike) -> Optional[pathlib.Path]:

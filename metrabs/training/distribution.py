@@ -75,7 +75,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return worker_index(strategy) == 0
 
 
-def make_any_worker(strategy: tf.distribute.Strategy) -> Callable[[bool], bool]:
+def make_any_reduce(strategy: tf.distribute.Strategy) -> Callable[[bool], bool]:
     """Returns a function that tells whether a flag is set in any process.
 
     All processes must call it at the same time.
@@ -136,7 +136,7 @@ def summed_over_replicas(tensors: Sequence[Optional[tf.Tensor]]) -> list[Optiona
     return [None if tensor is None else next(remaining) for tensor in tensors]
 
 
-def own_share(values: tf.Tensor) -> tf.Tensor:
+def local_shard(values: tf.Tensor) -> tf.Tensor:
     """Returns this replica's share of a tensor over the joint batch `[B, ...]`."""
     context = tf.distribute.get_replica_context()
     num_replicas = context.num_replicas_in_sync
@@ -148,7 +148,7 @@ def own_share(values: tf.Tensor) -> tf.Tensor:
     return tf.gather(shares, replica // num_local + count * (replica % num_local), axis=1)
 
 
-def shares_of_replicas(
+def split_among_replicas(
     batch: Mapping[str, Any], strategy: tf.distribute.Strategy
 ) -> list[dict[str, Any]]:
     """Divides this worker's part of a joint batch among its replicas."""

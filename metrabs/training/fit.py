@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from metrabs.errors import Interrupted, WorkerLostError
 from metrabs.training.callbacks import (
-    DrawPictures,
+    DrawPreviews,
     LogMetrics,
     MetricsHistory,
     SaveCheckpoints,
@@ -22,12 +22,12 @@ from metrabs.training.callbacks import (
     Validate,
     open_history,
 )
-from metrabs.training.checkpoints import CheckpointKeeper
+from metrabs.training.checkpoints import CheckpointManager
 from metrabs.training.distribution import (
     is_chief,
-    make_any_worker,
+    make_any_reduce,
     num_workers,
-    shares_of_replicas,
+    split_among_replicas,
 )
 from metrabs.training.trainer import Trainer
 
@@ -45,7 +45,7 @@ def run_steps(
     trainer: Trainer,
     batches: Batches,
     num_steps: int,
-    keeper: CheckpointKeeper,
+    manager: CheckpointManager,
     validate: Optional[Callable[[], dict[str, float]]] = None,
     draw: Optional[Callable[[], np.ndarray]] = None,
 ) -> pathlib.Path:
@@ -58,7 +58,7 @@ def run_steps(
         trainer: weights and step are initialised.
         batches: the batches from the trainer's step on.
         num_steps: the number of steps of the whole run.
-        keeper: saves checkpoints.
+        manager: saves checkpoints.
         validate: computes validation metrics by name.
         draw: draws a uint8 picture [h, w, 3] of predictions.
 
@@ -70,18 +70,18 @@ def run_steps(
         WorkerLostError: another worker has died.
     """
     strategy = trainer.distribute_strategy
-    stopping = StopOnSignal(make_any_worker(strategy))
+    stopping = StopOnSignal(make_any_reduce(strategy))
     try:
         with _history(trainer) as history, stopping:
             callbacks = [
-                stopping, *_callbacks(trainer, num_steps, history, keeper, validate, draw)
+                stopping, *_callbacks(trainer, num_steps, history, manager, validate, draw)
             ]
-            _run_phases(trainer, batches, num_steps, keeper, stopping, callbacks)
-        checkpoint = keeper.save(trainer.num_completed_steps)
+            _run_phases(trainer, batches, num_steps, manager, stopping, callbacks)
+        checkpoint = manager.save(trainer.num_completed_steps)
     except tf.errors.ResourceExhaustedError:
         # The updates of a step come after all that needs much memory, so the weights are whole.
         if num_workers(strategy) == 1:  # saving takes all workers
-            keeper.save(trainer.num_completed_steps)
+            manager.save(trainer.num_completed_steps)
         raise
     except _WORKER_LOST_ERRORS as error:
         if num_workers(strategy) == 1:
@@ -93,7 +93,7 @@ def run_steps(
 
 
 def _run_phases(
-    trainer: Trainer, batches: Batches, num_steps: int, keeper: CheckpointKeeper,
+    trainer: Trainer, batches: Batches, num_steps: int, manager: CheckpointManager,
     stopping: StopOnSignal, callbacks: list[tf.keras.callbacks.Callback],
 ) -> None:
     num_in_inference_mode = trainer.config.optimization.finetune_in_inference_mode
@@ -102,11 +102,11 @@ def _run_phases(
         _fit(trainer, batches, switch - trainer.num_completed_steps, callbacks)
     if num_in_inference_mode and stopping.received is None:
         if trainer.num_completed_steps == switch:
-            keeper.save(switch, keep_forever=True)
+            manager.save(switch, keep_forever=True)
         trainer.enter_inference_mode()
         _fit(trainer, batches, num_steps - trainer.num_completed_steps, callbacks)
     if trainer.num_completed_steps == num_steps:  # a moving average replaces the weights
-        trainer.optimizer.replace_by_averages(trainer.crop_model.trainable_variables)
+        trainer.optimizer.swap_in_ema(trainer.crop_model.trainable_variables)
 
 
 @contextlib.contextmanager
@@ -123,7 +123,7 @@ def _history(trainer: Trainer) -> Iterator[MetricsHistory]:
 
 
 def _callbacks(
-    trainer: Trainer, num_steps: int, history: MetricsHistory, keeper: CheckpointKeeper,
+    trainer: Trainer, num_steps: int, history: MetricsHistory, manager: CheckpointManager,
     validate: Optional[Callable[[], dict[str, float]]],
     draw: Optional[Callable[[], np.ndarray]],
 ) -> list[tf.keras.callbacks.Callback]:
@@ -135,8 +135,8 @@ def _callbacks(
     if config.optimization.validate_period is not None and validate is not None:
         callbacks.append(Validate(history, validate, config.optimization.validate_period))
     if config.run.picture_period is not None and draw is not None:
-        callbacks.append(DrawPictures(history, draw, config.run.picture_period))
-    callbacks.append(SaveCheckpoints(keeper, config.optimization.checkpoint_period, num_steps))
+        callbacks.append(DrawPreviews(history, draw, config.run.picture_period))
+    callbacks.append(SaveCheckpoints(manager, config.optimization.checkpoint_period, num_steps))
     return callbacks
 
 
@@ -146,12 +146,12 @@ def _fit(
 ) -> None:
     # Keras' epochs mean nothing here: the run is one sequence of steps.
     trainer.fit(
-        share_batches(batches, num_steps, trainer.distribute_strategy), epochs=1,
+        shard_batches(batches, num_steps, trainer.distribute_strategy), epochs=1,
         steps_per_epoch=num_steps, verbose=0, callbacks=callbacks,
     )
 
 
-def share_batches(
+def shard_batches(
     batches: Batches, num_steps: int, strategy: tf.distribute.Strategy
 ) -> Any:
     """Wraps the next batches of this worker for Keras, divided among its replicas.
@@ -167,7 +167,7 @@ def share_batches(
     if strategy.num_replicas_in_sync == 1:
         return _as_tf_dataset(batches, num_steps)
     num_local = strategy.num_replicas_in_sync // num_workers(strategy)
-    shares = (share for batch in batches for share in shares_of_replicas(batch, strategy))
+    shares = (share for batch in batches for share in split_among_replicas(batch, strategy))
     return strategy.distribute_datasets_from_function(
         lambda context: _as_tf_dataset(shares, num_steps * num_local),
         # Texts cannot lie on a GPU.

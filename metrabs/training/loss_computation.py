@@ -93,7 +93,7 @@ class LossComputation:
                 "coords2d_true_2d", "joint_validity_mask_2d", "intrinsics_2d")))
         losses = self._pose_loss(points[:num_3d], labels3d, points2d, labels2d, step)
         # Reported only; without the stop, its infinite slope at zero would spoil the gradient.
-        joints = tf.stop_gradient(model.variant.joints_of(points[:num_3d]))
+        joints = tf.stop_gradient(model.variant.final_joints(points[:num_3d]))
         return {**losses, "mean_error": self._mean_error(joints, labels3d)}
 
     def _mean_error(self, joints: tf.Tensor, labels: Labels3D) -> tf.Tensor:

@@ -89,7 +89,7 @@ class HybridLoss(PoseLoss):
         config, terms = self.terms.loss_config, self.terms
         parts = self.variant.split(points)
         of_joints = terms.loss3d(parts["joints"], labels, step)
-        of_decoded = terms.loss3d(self.variant.joints_of(points), labels, step)
+        of_decoded = terms.loss3d(self.variant.final_joints(points), labels, step)
         of_autoencoded = terms.loss3d(self.variant.autoencode(parts["joints"]), labels, step)
         inconsistency = _inconsistency(parts["joints"], self.variant)
         of_latents = self._teacher_loss(parts, labels.intrinsics, step)
@@ -114,7 +114,7 @@ class HybridLoss(PoseLoss):
         config, terms = self.terms.loss_config, self.terms
         parts = self.variant.split(points)
         of_joints = terms.loss2d(parts["joints"], labels)
-        of_decoded = terms.loss2d(self.variant.joints_of(points), labels)
+        of_decoded = terms.loss2d(self.variant.final_joints(points), labels)
         of_autoencoded = terms.loss2d(self.variant.autoencode(parts["joints"]), labels)
         inconsistency = _inconsistency(parts["joints"], self.variant)
         of_latents = self._teacher_loss(parts, labels.intrinsics, step)

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from metrabs.acae.weights_file import load_affine_weights
-from metrabs.backbones.registry import check_weights
+from metrabs.backbones.registry import ensure_weights
 from metrabs.config import Config, DataConfig
 from metrabs.data.datasets import open_dataset
 from metrabs.data.examples import Pose3DExample
@@ -26,9 +26,9 @@ from metrabs.skeletons import JointInfo
 from metrabs.skeletons.bones import mean_bone_lengths
 from metrabs.training.checkpoints import (
     checkpoint_folder,
-    experiment_path,
     find_checkpoint,
     latest_checkpoint,
+    resolve_run_path,
     restore_model,
 )
 
@@ -147,9 +147,9 @@ def check_initial_weights(
     if config.run.init_path:
         find_checkpoint(config.run.init_path, folder)
     elif config.model.load_backbone_from:
-        _find_trained_model(experiment_path(config.model.load_backbone_from))
+        _find_trained_model(resolve_run_path(config.model.load_backbone_from))
     else:
-        check_weights(config.model.backbone, config.model.backbone_weights)
+        ensure_weights(config.model.backbone, config.model.backbone_weights)
 
 
 def needs_pretrained_backbone(config: Config, resumed: Optional[pathlib.Path]) -> bool:
@@ -168,7 +168,7 @@ def with_supported_dtype(config: Config) -> Config:
     return config
 
 
-def start_from_trained_model(model: CropModel, path: pathlib.Path) -> None:
+def initialize_from_trained_model(model: CropModel, path: pathlib.Path) -> None:
     """Copies the backbone and the head of a trained model into a new one (for fine-tuning).
 
     The head's points become the last points of the new head; where the new heads predict latent

@@ -56,7 +56,7 @@ class DecoupledAdam(tf.keras.optimizers.Adam):
     def finalize_variable_values(self, var_list: Sequence[tf.Variable]) -> None:
         """Does nothing: Keras calls it whenever `fit` ends, which is not the end of a run."""
 
-    def start_averages(self, variables: Sequence[tf.Variable]) -> None:
+    def initialize_ema(self, variables: Sequence[tf.Variable]) -> None:
         """Starts moving averages, if used, at the present values of variables.
 
         Needed where initial values are loaded after the optimizer was built.
@@ -67,7 +67,7 @@ class DecoupledAdam(tf.keras.optimizers.Adam):
                 average = self._model_variables_moving_average[index]
                 average.assign(tf.convert_to_tensor(variable))
 
-    def replace_by_averages(self, variables: Sequence[tf.Variable]) -> None:
+    def swap_in_ema(self, variables: Sequence[tf.Variable]) -> None:
         """Overwrites variables by their moving averages, if these are used."""
         super().finalize_variable_values(variables)
 

@@ -23,24 +23,24 @@ _FINETUNE_DECAY_STEPS = 400_000
 class TwoPhaseDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
     """Exponential decay in two phases with a drop between them (as released).
 
-    With s completed steps, base rate b, n1 = first_share * T and n2 = T - n1:
+    With s completed steps, base rate b, n1 = first_fraction * T and n2 = T - n1:
     `b * (1/3)^(s/n1)` while s < n1, then `b/30 * 0.3^((s-n1)/n2)`.
 
     Args:
         base_rate: the rate b of the first step.
         num_steps: the number T of steps of the whole run.
-        first_share: share of the steps in the first phase; 0 leaves only the second one.
+        first_fraction: share of the steps in the first phase; 0 leaves only the second one.
     """
 
-    def __init__(self, base_rate: float, num_steps: int, first_share: float) -> None:
+    def __init__(self, base_rate: float, num_steps: int, first_fraction: float) -> None:
         super().__init__()
         self.base_rate = base_rate
         self.num_steps = num_steps
-        self.first_share = first_share
+        self.first_fraction = first_fraction
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the rate (float32 scalar) of the step with this number, counted from 0."""
-        num_first = self.first_share * self.num_steps
+        num_first = self.first_fraction * self.num_steps
         num_second = max(self.num_steps - num_first, 1e-9)
         step = tf.cast(step, tf.float32)
         late = self.base_rate * _DROP_FACTOR * tf.pow(
@@ -56,7 +56,7 @@ class TwoPhaseDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
         return {
             "base_rate": self.base_rate,
             "num_steps": self.num_steps,
-            "first_share": self.first_share,
+            "first_fraction": self.first_fraction,
         }
 
 

@@ -21,13 +21,13 @@ from metrabs.errors import UserError
 from metrabs.models.build import build_crop_model, parse_ghost_batch_sizes
 from metrabs.models.crop_model import CropModel
 from metrabs.training.checkpoints import (
-    CheckpointKeeper,
+    CheckpointManager,
     check_same_run,
     checkpoint_folder,
     checkpoint_number,
-    experiment_path,
     find_checkpoint,
     latest_checkpoint,
+    resolve_run_path,
     restore_model,
     run_folder,
 )
@@ -43,12 +43,12 @@ from metrabs.training.losses import build_loss
 from metrabs.training.model_loading import (
     check_initial_weights,
     describe_model,
+    initialize_from_trained_model,
     needs_pretrained_backbone,
-    start_from_trained_model,
     with_supported_dtype,
 )
 from metrabs.training.optimizers import build_optimizer
-from metrabs.training.pictures import ValidationPictures
+from metrabs.training.previews import ValidationPreviews
 from metrabs.training.trainer import Trainer
 from metrabs.training.validation import validation_metrics
 from metrabs.training.wandb_log import import_wandb
@@ -105,8 +105,8 @@ def train(config: Config) -> pathlib.Path:
     with variables_of(strategy):
         model = build_crop_model(description, needs_pretrained_backbone(config, resumed))
         trainer = build_trainer(config, model, datasets.names2d)
-    keeper = CheckpointKeeper(folder, is_chief(strategy), **_state(trainer))
-    _initialize(trainer, keeper, resumed)
+    manager = CheckpointManager(folder, is_chief(strategy), **_state(trainer))
+    _initialize(trainer, manager, resumed)
     start = trainer.num_completed_steps
     batches = training_batches(
         datasets.labeled3d, datasets.labeled2d, config, start, num_steps - start,
@@ -116,9 +116,9 @@ def train(config: Config) -> pathlib.Path:
         description.write(folder)
         _log_to_files(run_folder(config), config)
     return run_steps(
-        trainer, batches, num_steps, keeper,
+        trainer, batches, num_steps, manager,
         validate=lambda: validation_metrics(model, datasets.labeled3d, config),
-        draw=ValidationPictures(model, datasets.labeled3d, config).draw,
+        draw=ValidationPreviews(model, datasets.labeled3d, config).draw,
     )
 
 
@@ -220,22 +220,22 @@ def _checkpoint_to_resume(config: Config, folder: pathlib.Path) -> Optional[path
 
 
 def _initialize(
-    trainer: Trainer, keeper: CheckpointKeeper, resumed: Optional[pathlib.Path]
+    trainer: Trainer, manager: CheckpointManager, resumed: Optional[pathlib.Path]
 ) -> None:
     """Sets all weights and the step: resumed, or initial."""
     config = trainer.config
     if resumed is not None:
-        keeper.restore(resumed)
+        manager.restore(resumed)
         trainer.set_step(checkpoint_number(resumed))
         _logger.info("Resuming from %s", resumed)
     elif config.run.init_path:
-        restore_model(trainer.crop_model, find_checkpoint(config.run.init_path, keeper.folder))
+        restore_model(trainer.crop_model, find_checkpoint(config.run.init_path, manager.folder))
     elif config.model.load_backbone_from:
-        start_from_trained_model(
-            trainer.crop_model, experiment_path(config.model.load_backbone_from)
+        initialize_from_trained_model(
+            trainer.crop_model, resolve_run_path(config.model.load_backbone_from)
         )
     if resumed is None:
-        trainer.optimizer.start_averages(trainer.crop_model.trainable_variables)
+        trainer.optimizer.initialize_ema(trainer.crop_model.trainable_variables)
 
 
 def _log_to_files(folder: pathlib.Path, config: Config) -> None:

@@ -15,8 +15,8 @@ import tensorflow as tf
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.models.crop_model import CropModel
-from metrabs.training.accumulation import Batch, mean_over_parts
-from metrabs.training.distribution import own_share, summed_over_replicas
+from metrabs.training.accumulation import Batch, accumulate_over_microbatches
+from metrabs.training.distribution import local_shard, summed_over_replicas
 from metrabs.training.loss_computation import LossComputation, compiled
 from metrabs.training.loss_scale import DynamicLossScale, StaticLossScale
 from metrabs.training.loss_terms import PoseLoss
@@ -133,7 +133,7 @@ class Trainer(tf.keras.Model):
         # Whatever depends on random numbers is drawn outside the compiled part, whose own
         # generators give other numbers.
         batch = {**batch, **self._mix_3d_inside_fov(batch)}
-        gradients, logs = mean_over_parts(
+        gradients, logs = accumulate_over_microbatches(
             lambda part: of_part(part, tf.convert_to_tensor(self.step)), batch,
             settings.grad_accum_steps, is_unrolled=num_replicas > 1,
         )
@@ -193,7 +193,7 @@ class Trainer(tf.keras.Model):
             mix = tf.fill(shape, self.config.model.mix_3d_inside_fov)
         else:
             mix = tf.random.stateless_uniform(shape, seed=[self.config.run.seed, self.step])
-        return dict(zip(("mix", "mix_2d"), map(own_share, tf.split(mix, sizes))))
+        return dict(zip(("mix", "mix_2d"), map(local_shard, tf.split(mix, sizes))))
 
     def _reset_random_generators(self) -> None:
         """Makes the numbers of dropout layers a function of (seed, step), so that runs resume.

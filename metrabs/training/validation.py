@@ -38,7 +38,7 @@ def validation_metrics(
         config.data.batch_size_test, config.run.workers,
     )
     small_inputs: list[tuple[np.ndarray, np.ndarray]] = []
-    poses = predict_poses(model, _noting(batches, small_inputs))
+    poses = predict_poses(model, _record_inputs(batches, small_inputs))
     intrinsics, coords2d_true = map(np.concatenate, zip(*small_inputs))
     is_absolute = model.variant.is_absolute
     pred = poses["coords3d_pred_cam"]
@@ -108,7 +108,7 @@ def pose_metrics(
     return metrics
 
 
-def _noting(
+def _record_inputs(
     batches: Iterable[Batch], small_inputs: list[tuple[np.ndarray, np.ndarray]]
 ) -> Iterator[Batch]:
     """Passes batches on, and notes their cameras and true pixels."""

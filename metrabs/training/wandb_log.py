@@ -61,7 +61,7 @@ class WandbLog:
         """Records metrics after some completed steps."""
         self._run.log(metrics, step=step)
 
-    def add_picture(self, step: int, name: str, picture: np.ndarray) -> None:
+    def add_image(self, step: int, name: str, picture: np.ndarray) -> None:
         """Records a uint8 picture [h, w, 3]."""
         self._run.log({name: self._wandb.Image(picture)}, step=step)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrabs.acae.poses import batch_indices, checked_poses, hold_out, without_bad_poses
+from metrabs.acae.poses import batch_indices, checked_poses, drop_invalid_poses, train_test_split
 from metrabs.errors import UserError
 
 
@@ -15,14 +15,14 @@ def test_bad_poses_are_left_out():
     good, bad = make_poses(6), make_poses(3)
     bad[0, 0, 0], bad[1, 3, 2], bad[2, 2, 1] = np.nan, -10, np.inf
     mixed = np.concatenate([bad[:2], good, bad[2:]])
-    assert np.array_equal(without_bad_poses(mixed, "training"), good)
-    assert without_bad_poses(good, "training") is good
+    assert np.array_equal(drop_invalid_poses(mixed, "training"), good)
+    assert drop_invalid_poses(good, "training") is good
 
 
 @pytest.mark.parametrize("num_poses", [0, 5])
 def test_having_no_usable_pose_is_explained(num_poses):
     with pytest.raises(UserError, match=f"None of the {num_poses} test poses"):
-        without_bad_poses(np.zeros([num_poses, 4, 3]), "test")
+        drop_invalid_poses(np.zeros([num_poses, 4, 3]), "test")
 
 
 def test_a_wrong_shape_is_explained():
@@ -32,11 +32,11 @@ def test_a_wrong_shape_is_explained():
 
 def test_held_out_poses_are_a_random_share_chosen_by_the_seed():
     poses = np.arange(100)
-    train, test = hold_out(poses, test_share=0.05, seed=0)
+    train, test = train_test_split(poses, test_fraction=0.05, seed=0)
     assert len(test) == 5
     assert sorted([*train, *test]) == list(range(100))
-    assert np.array_equal(test, hold_out(poses, 0.05, seed=0)[1])
-    assert not np.array_equal(test, hold_out(poses, 0.05, seed=1)[1])
+    assert np.array_equal(test, train_test_split(poses, 0.05, seed=0)[1])
+    assert not np.array_equal(test, train_test_split(poses, 0.05, seed=1)[1])
 
 
 def test_every_pose_is_used_once_per_pass():

@@ -103,7 +103,7 @@ def test_a_pass_is_rounded_up_to_whole_steps():
     [
         ({"num_latents_sided": 5}, "even number"),
         ({"num_latents_sided": 0, "num_latents_central": 0}, "at least one latent"),
-        ({"test_share": 1.0}, r"\[0, 1\)"),
+        ({"test_fraction": 1.0}, r"\[0, 1\)"),
         ({"batch_size": 0}, "at least 1"),
         ({"learning_rate_boundaries": (5,)}, "need 2 boundaries"),
     ],

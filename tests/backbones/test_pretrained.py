@@ -45,7 +45,7 @@ def test_downloaded_weights_arrive_in_the_backbone(name, tmp_path, monkeypatch):
         return path
 
     _stand_in_for_downloads(monkeypatch, module_name, get_file)
-    registry.check_weights(name, "imagenet")
+    registry.ensure_weights(name, "imagenet")
     backbone = registry.build_backbone(name, weights="imagenet")
     assert len(requested) == 2 and requested[0].endswith(".h5")
     expected = {v.name: v.numpy() for v in source.weights}
@@ -73,6 +73,6 @@ def test_failed_and_damaged_downloads_are_one_line(error, monkeypatch):
 
     _stand_in_for_downloads(monkeypatch, "mobilenet_v3", get_file)
     with pytest.raises(UserError, match="ImageNet weights of mobilenetv3-small") as caught:
-        registry.check_weights("mobilenetv3-small", "imagenet")
+        registry.ensure_weights("mobilenetv3-small", "imagenet")
     assert "\n" not in str(caught.value)
-    registry.check_weights("mobilenetv3-small", "none")
+    registry.ensure_weights("mobilenetv3-small", "none")

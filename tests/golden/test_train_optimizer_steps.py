@@ -60,7 +60,7 @@ def test_weights_after_each_step_match_the_original(
             if f"{case}_step{step}_{name}" in data:
                 assert_close(variables[name], data[f"{case}_step{step}_{name}"], rtol=1e-5)
     assert optimizer.iterations.numpy() == data[f"{case}_iterations"]
-    optimizer.replace_by_averages(list(variables.values()))
+    optimizer.swap_in_ema(list(variables.values()))
     for name in _NAMES:
         if f"{case}_final_{name}" in data:
             assert_close(variables[name], data[f"{case}_final_{name}"], rtol=1e-5)

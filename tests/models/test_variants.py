@@ -63,7 +63,7 @@ def test_the_hybrid_variant_predicts_both_and_answers_with_decoded_latent_points
     assert_close(parts["latents"], LATENTS)
     assert_close(parts["joints"], POSES)
     expected = variant.decode(LATENTS)
-    assert_close(variant.joints_of(predicted), expected)
+    assert_close(variant.final_joints(predicted), expected)
     assert_close(variant.predict(predicted[..., :2], predicted, keep_3d), expected)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrabs.training.accumulation import mean_over_parts
+from metrabs.training.accumulation import accumulate_over_microbatches
 
 BATCH = {"a": tf.reshape(tf.range(12.0), [6, 2]), "b": tf.range(6.0)}
 
@@ -21,7 +21,7 @@ def outputs_of(batch: Any) -> Any:
 @pytest.mark.parametrize("in_graph", [False, True])
 def test_outputs_are_averaged_over_interleaved_parts(in_graph: bool) -> None:
     def compute() -> Any:
-        return mean_over_parts(outputs_of, BATCH, 3)
+        return accumulate_over_microbatches(outputs_of, BATCH, 3)
 
     mean = tf.function(compute)() if in_graph else compute()
     assert float(mean["sum"]) == 66 / 3
@@ -31,7 +31,7 @@ def test_outputs_are_averaged_over_interleaved_parts(in_graph: bool) -> None:
 
 
 def test_a_single_part_is_the_batch_itself() -> None:
-    assert mean_over_parts(lambda batch: batch, BATCH, 1) is BATCH
+    assert accumulate_over_microbatches(lambda batch: batch, BATCH, 1) is BATCH
 
 
 def test_parts_are_worked_through_one_after_the_other() -> None:
@@ -42,5 +42,5 @@ def test_parts_are_worked_through_one_after_the_other() -> None:
         order.assign(tf.concat([order, [first]], axis=0))
         return tf.reduce_sum(batch["b"])
 
-    tf.function(lambda: mean_over_parts(note, BATCH, 6))()
+    tf.function(lambda: accumulate_over_microbatches(note, BATCH, 6))()
     assert order.numpy().tolist() == [0, 1, 2, 3, 4, 5]

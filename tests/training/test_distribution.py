@@ -12,10 +12,10 @@ from metrabs.training.distribution import (
     choose_strategy,
     is_chief,
     joined_over_replicas,
-    make_any_worker,
+    local_shard,
+    make_any_reduce,
     num_workers,
-    own_share,
-    shares_of_replicas,
+    split_among_replicas,
     summed_over_replicas,
     variables_of,
     worker_index,
@@ -37,7 +37,7 @@ def test_one_device_needs_no_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
         strategy = choose_strategy(multi_gpu)
         assert strategy.num_replicas_in_sync == 1
         assert (num_workers(strategy), worker_index(strategy), is_chief(strategy)) == (1, 0, True)
-        any_worker = make_any_worker(strategy)
+        any_worker = make_any_reduce(strategy)
         assert any_worker(True) and not any_worker(False)
 
 
@@ -65,7 +65,7 @@ def test_an_unusable_cluster_is_one_clear_line(
 
 def test_batches_are_dealt_out_like_cards() -> None:
     batch = {"a": np.arange(6), "b": np.arange(8).reshape(4, 2)}
-    first, second = shares_of_replicas(batch, _TwoLocalReplicas())
+    first, second = split_among_replicas(batch, _TwoLocalReplicas())
     assert first["a"].tolist() == [0, 2, 4] and second["a"].tolist() == [1, 3, 5]
     assert first["b"].tolist() == [[0, 1], [4, 5]]
 
@@ -73,7 +73,7 @@ def test_batches_are_dealt_out_like_cards() -> None:
 def test_alone_everything_stays_as_it_is() -> None:
     values = tf.range(4.0)
     assert joined_over_replicas({"a": values})["a"] is values
-    assert own_share(values) is values
+    assert local_shard(values) is values
     assert summed_over_replicas([values, None])[0] is values
 
 

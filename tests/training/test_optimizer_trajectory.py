@@ -84,6 +84,6 @@ def test_weights_and_moving_averages_follow_the_numpy_trajectory(in_graph: bool)
             weights, averages[name] = next(expected[name])
             np.testing.assert_allclose(
                 variable, weights, rtol=1e-4, atol=2e-6, err_msg=f"{name}, step {step}")
-    optimizer.replace_by_averages(list(variables.values()))
+    optimizer.swap_in_ema(list(variables.values()))
     for name, variable in variables.items():
         np.testing.assert_allclose(variable, averages[name], rtol=1e-4, atol=2e-6)

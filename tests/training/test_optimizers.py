@@ -60,7 +60,7 @@ def test_averages_replace_the_weights_only_when_asked_to() -> None:
     trained = float(variable[0])
     optimizer.finalize_variable_values([variable])  # as Keras does whenever `fit` ends
     assert float(variable[0]) == trained
-    optimizer.replace_by_averages([variable])
+    optimizer.swap_in_ema([variable])
     assert float(variable[0]) == pytest.approx((1 + trained) / 2)
 
 
@@ -68,10 +68,10 @@ def test_averages_can_start_at_values_that_were_loaded_later() -> None:
     variable = tf.Variable([1.0])
     optimizer = build_optimizer(_settings(ema_momentum=0.5), [], [variable])
     variable.assign([5.0])
-    optimizer.start_averages([variable])
-    optimizer.replace_by_averages([variable])
+    optimizer.initialize_ema([variable])
+    optimizer.swap_in_ema([variable])
     assert float(variable[0]) == 5
-    build_optimizer(_settings(), [], [variable]).start_averages([variable])  # without any
+    build_optimizer(_settings(), [], [variable]).initialize_ema([variable])  # without any
 
 
 def test_weight_decay_reaches_every_variable() -> None:

@@ -201,7 +201,7 @@ def _weights_after_a_step(config: Config, batch: Any, **settings: Any) -> Any:
     trainer = _trainer(config, ema_momentum=0.9, weight_decay=1.0, **settings)
     trainer.enter_inference_mode()  # nothing random, no statistics of parts of batches
     logs = tf.function(trainer.train_step)(batch)
-    trainer.optimizer.replace_by_averages(trainer.crop_model.trainable_variables)
+    trainer.optimizer.swap_in_ema(trainer.crop_model.trainable_variables)
     return logs, _weights(trainer)
 
 

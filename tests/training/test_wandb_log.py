@@ -72,7 +72,7 @@ def test_metrics_and_pictures_arrive_and_resumed_runs_keep_their_log(
     for start in (0, 2):
         history = open_history(config, start)
         history.add(start + 1, {"loss": 2.0})
-        history.add_picture(start + 1, "poses", np.zeros([4, 6, 3], np.uint8))
+        history.add_image(start + 1, "poses", np.zeros([4, 6, 3], np.uint8))
         history.close()
     first, second = fake.inits
     assert first["id"] == second["id"] == (tmp_path / "my_run" / "run_id").read_text()

@@ -48,7 +48,7 @@ def main(folder: pathlib.Path, options: dict[str, Any]) -> int:
     settings = {**config.to_flat_dict(), "multi_gpu": num_devices > 1}
     arguments = ["--train"] + [f"--{k}={v}" for k, v in settings.items() if v is not None]
     build = build_plain_backbone if options.get("backbone") == "plain" else build_tiny_backbone
-    original_run_steps, original_shares = train.run_steps, fit.share_batches
+    original_run_steps, original_shares = train.run_steps, fit.shard_batches
 
     def run_steps(trainer: Any, *args: Any, **kwargs: Any) -> pathlib.Path:
         checkpoint = original_run_steps(trainer, *args, **kwargs)
@@ -57,12 +57,12 @@ def main(folder: pathlib.Path, options: dict[str, Any]) -> int:
         np.savez(folder / f"weights_{index}.npz", *weights)
         return checkpoint
 
-    def share_batches(batches: Iterator[dict[str, Any]], *args: Any) -> Any:
+    def shard_batches(batches: Iterator[dict[str, Any]], *args: Any) -> Any:
         return original_shares(_disturbed(batches, options), *args)
 
     with mock.patch("metrabs.models.build.build_backbone", build), \
             mock.patch.object(train, "run_steps", run_steps), \
-            mock.patch.object(fit, "share_batches", share_batches):
+            mock.patch.object(fit, "shard_batches", shard_batches):
         return cli.main(arguments)
 
 

@@ -16,7 +16,7 @@ from metrabs.visualization.comparison import comparison_picture, stacked_picture
 _NEAREST_MM = 1.0  # what is nearer has no projection worth drawing
 
 
-class ValidationPictures:
+class ValidationPreviews:
     """Draws what a model predicts for some examples, beside the truth; always the same ones.
 
     Args:

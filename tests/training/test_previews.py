@@ -13,7 +13,7 @@ from metrabs.config import Config
 from metrabs.data.datasets import open_dataset
 from metrabs.models.build import build_crop_model
 from metrabs.models.description import ModelDescription
-from metrabs.training import pictures
+from metrabs.training import previews
 from metrabs.training.train import train
 from tests.training.tiny import tiny_config
 
@@ -27,10 +27,10 @@ def _drawn(config: Config, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, An
         calls.append(dict(zip(names, args)))
         return np.zeros([4, 6, 3], np.uint8)
 
-    monkeypatch.setattr(pictures, "comparison_picture", record)
+    monkeypatch.setattr(previews, "comparison_picture", record)
     dataset = open_dataset(config.data.dataset3d)
     model = build_crop_model(ModelDescription(config, dataset.joint_info))
-    drawer = pictures.ValidationPictures(model, dataset, config)
+    drawer = previews.ValidationPreviews(model, dataset, config)
     assert drawer.draw().shape == (4, 12, 3)
     drawer.draw()
     return calls
