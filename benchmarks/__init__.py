@@ -1,1 +1,5 @@
-"""Speed and scale measurements; each prints a table with the limit it is compared to."""
+"""Measurements of speed and memory; each prints a table of values, references and ratios."""
+
+from metrabs.command import quiet_tensorflow
+
+quiet_tensorflow()  # before the benchmarks import it

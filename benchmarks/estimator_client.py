@@ -2,9 +2,9 @@
 
     python -I benchmarks/estimator_client.py EXPORT_FOLDER
 
-prints JSON: seconds to load and of the first call, peak memory, and for each setting the seconds
-of a call and of the crop model alone on as many ready crops. Of an export that is a crop model
-alone, only loading and the first call are measured.
+prints JSON: seconds for loading and for the first call, peak memory, and for each setting the
+seconds of a call and of the crop model alone on the same number of ready crops. If the export is a
+crop model alone, only loading and the first call are measured.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SETTINGS = {
     "1080p_8boxes_1aug": (1080, 1920, 8, 1),
     "1080p_8boxes_5aug": (1080, 1920, 8, 5),
 }
-_FIRST = SETTINGS["480p_2boxes_1aug"]  # what is called first
+_FIRST = SETTINGS["480p_2boxes_1aug"]  # the setting of the first call
 _MIN_RUNS, _MAX_RUNS, _MAX_SECONDS = 3, 15, 20.0
 
 
@@ -57,11 +57,11 @@ def measure_calls(model: Any, side: int) -> dict[str, Any]:
     """Measures each setting, and the peak memory without and with the estimator.
 
     Args:
-        model: a loaded estimator.
-        side: of the network's input, pixels.
+        model: A loaded estimator.
+        side: Side of the network's input in pixels.
     """
     results: dict[str, Any] = {}
-    # The bare network first, on the most crops, since the peak of memory cannot be reset.
+    # The bare network with the most crops goes first, since peak memory cannot be reset.
     for name, setting in sorted(SETTINGS.items(), key=lambda item: -item[1][2] * item[1][3]):
         bare = _bare_network(model.crop_model, setting[2] * setting[3], side)
         bare()
@@ -76,7 +76,7 @@ def measure_calls(model: Any, side: int) -> dict[str, Any]:
 
 
 def make_input(height: int, width: int, num_boxes: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns an image of noise and boxes of standing people, 0.3 to 0.8 of its height."""
+    """Returns a noise image and boxes of standing people, 0.3 to 0.8 of its height."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     sizes = rng.uniform(0.3, 0.8, size=(num_boxes, 1)) * [height / 2, height]
@@ -92,7 +92,7 @@ def _bare_network(crop_model: Any, num_crops: int, side: int) -> Callable[[], An
 
 
 def _least_seconds(*functions: Callable[[], Any]) -> list[float]:
-    """Times functions in turns; the least is what other programs have disturbed least."""
+    """Times functions in turns; the shortest time is the one least disturbed by other programs."""
     durations: list[list[float]] = [[] for _ in functions]
     begin = time.perf_counter()
     for run in range(_MAX_RUNS):

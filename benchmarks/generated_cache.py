@@ -1,4 +1,4 @@
-"""Generated annotations in any number, for measuring cache files: no images belong to them."""
+"""Generated annotations without images, for measuring cache files of any size."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def generated_rows(num_examples: int) -> Iterator[Rows]:
 
 
 def _template(dataset: str) -> Rows:
-    """A block of a dataset, whose paths all end in the same number."""
+    """Returns a block of examples of a dataset, whose paths all end in the same number."""
     rng = np.random.default_rng(len(dataset))
     merged = merged_joint_info("huge8")
     joints = np.array([merged.ids[name] for name in format_members(dataset)], np.uint16)

@@ -3,19 +3,16 @@
     python -m benchmarks.inference [--models=none,efficientnetv2-s] [--json=FILE]
 
 on an otherwise idle machine. `none` is a crop model that does nothing, which leaves the estimator
-itself: beside its cropping stands what TensorFlow's own projective transform and power function
-need for one crop of the same image. Networks have random weights; beside their calls stands the
-network alone on ready crops, beside loading and the first call the same of a SavedModel of the
-network alone plus what the estimator may add. Everything is measured on exports, in processes
-without this code. Boxes are given, but a detector is on board.
+itself: its cropping is compared with TensorFlow's projective transform and power function for one
+crop of the same image. Networks have random weights; calls are compared with the network alone on
+ready crops, loading and the first call with those of a SavedModel of the network alone, plus what
+the estimator may add. Everything is measured on exports, in processes without this code. Boxes are
+given, but the models contain a detector.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -23,14 +20,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from benchmarks import estimator_client
 from benchmarks.estimator_client import SETTINGS, make_input
-from benchmarks.report import Measurement, parse_options, report
+from benchmarks.report import BenchmarkSettings, Measurement, run_benchmark
 from metrabs.config import Config
 from metrabs.estimator.detectors.efficientdet import build_person_detector
 from metrabs.estimator.export import export_estimator, without_extras
@@ -38,17 +35,17 @@ from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
 from metrabs.models.description import ModelDescription
 from metrabs.models.inference_model import InferenceCropModel
+from metrabs.settings import setting
 from metrabs.skeletons.tables import merged_joint_info
 
-_MODELS = "none,mobilenetv3-small,efficientnetv2-s"
 _SIDE = 256
-_START_LIMIT_S = 2.0  # of loading and of the first call, for the estimator itself
-_ADMITTED_CALL_RATIO = 1.5  # to the bare network; the smallest network bears the most
-_ADMITTED_MEMORY_RATIO = 1.5  # peak over that of the bare network
+_START_LIMIT_S = 2.0  # for loading and for the first call of the estimator itself
+_ADMITTED_CALL_RATIO = 1.5  # to the bare network; hardest to meet for the smallest network
+_ADMITTED_MEMORY_RATIO = 1.5  # of the peak to that of the bare network
 
 
 class NoBackbone(tf.Module):
-    """A crop model of 555 joints that only looks at the mean of its crops."""
+    """A crop model of 555 joints that depends only on the mean of each crop."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,11 +67,24 @@ class NoBackbone(tf.Module):
         return joints + tf.stack([0 * depth, 0 * depth, depth], axis=-1)[:, tf.newaxis]
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Runs the benchmarks and prints the table."""
-    options = parse_options(arguments, str(__doc__), models=_MODELS)
+@dataclasses.dataclass(frozen=True)
+class InferenceBenchmarkSettings(BenchmarkSettings):
+    """Settings of this benchmark."""
+
+    models: tuple[str, ...] = setting(
+        ("none", "mobilenetv3-small", "efficientnetv2-s"), "backbones, or 'none'"
+    )
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_benchmark(__doc__, measure, arguments, InferenceBenchmarkSettings)
+
+
+def measure(settings: InferenceBenchmarkSettings) -> list[Measurement]:
+    """Measures estimators with each of the backbones."""
     measurements: list[Measurement] = []
-    for model in options.models.split(","):
+    for model in settings.models:
         name = model.replace("-", "") if model != "none" else "nobackbone"
         results = measure_export(_crop_model(model))
         if model == "none":
@@ -82,13 +92,13 @@ def main(arguments: Sequence[str]) -> None:
         else:
             measurements += _with_network(name, results)
         measurements += _start_and_memory(name, results)
-    report(measurements, options.json)
+    return measurements
 
 
 def measure_export(crop_model: Any) -> dict[str, Any]:
-    """Exports an estimator and returns what `estimator_client` measures on it.
+    """Exports an estimator and returns the measurements of `estimator_client`.
 
-    Of a network, `bare_load_s` and `bare_first_call_s` tell how it starts without the estimator.
+    For a network, `bare_load_s` and `bare_first_call_s` are its times without the estimator.
     """
     with tempfile.TemporaryDirectory() as folder:
         bare: dict[str, Any] = {}
@@ -119,22 +129,22 @@ def _crop_model(name: str) -> Any:
 
 def _without_network(results: Mapping[str, Any]) -> list[Measurement]:
     measurements = []
-    for setting, (height, width, num_boxes, num_aug) in SETTINGS.items():
-        milliseconds = 1000 * results[setting]["call_s"] / (num_boxes * num_aug)
+    for case, (height, width, num_boxes, num_aug) in SETTINGS.items():
+        milliseconds = 1000 * results[case]["call_s"] / (num_boxes * num_aug)
         limit = 1000 * _seconds_of_bare_operations(height, width)
         measurements.append(
-            Measurement(f"crop_{setting}_nobackbone", milliseconds, "ms/crop", limit)
+            Measurement(f"crop_{case}_nobackbone", milliseconds, "ms/crop", limit)
         )
     return measurements
 
 
 def _with_network(name: str, results: Mapping[str, Any]) -> list[Measurement]:
     measurements = []
-    for setting, (_, _, num_boxes, num_aug) in SETTINGS.items():
+    for case, (_, _, num_boxes, num_aug) in SETTINGS.items():
         milliseconds = 1000 / (num_boxes * num_aug)
         measurements.append(Measurement(
-            f"overhead_{setting}_{name}", results[setting]["call_s"] * milliseconds, "ms/crop",
-            results[setting]["bare_s"] * milliseconds, _ADMITTED_CALL_RATIO,
+            f"overhead_{case}_{name}", results[case]["call_s"] * milliseconds, "ms/crop",
+            results[case]["bare_s"] * milliseconds, _ADMITTED_CALL_RATIO,
         ))  # fmt: skip
     return measurements
 
@@ -175,4 +185,4 @@ def _least_seconds(function: Callable[[], object], num_runs: int = 15) -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -1,12 +1,17 @@
-"""Speed of loading training examples compared to decoding the image and warping it once.
+"""Speed of loading training examples compared with decoding the image and warping it once.
 
-Examples have a JPEG of 420 pixels, a person mask and 555 joints, and get every augmentation with
-the default settings; objects come from a table and backgrounds from JPEGs of 512 pixels, as with
-prepared pictures. Run it as `python -m benchmarks.loading [--json=FILE] [--only=NAME]` on an
-otherwise idle machine. Beside one core's rate stands that of decoding plus one warp; beside a
-stage, all stages; beside the stream, what as many processes load at the same time on their own,
-without batches and without handing them over; and beside these, so many times one of them alone,
-which tells how far the machine's cores are independent.
+    python -m benchmarks.loading [--json=FILE] [--only=NAME]
+
+on an otherwise idle machine. Examples have a JPEG of 420 pixels, a person mask and 555 joints, and
+get all augmentations with the default settings; occluders come from a table and backgrounds from
+JPEGs of 512 pixels, as when both have been prepared. References:
+
+- for one core: decoding plus one warp;
+- for a stage of loading: all stages;
+- for the stream of batches (`stream_*`): the same number of processes that load independently,
+  without making or handing over batches;
+- for independent processes (`*_apart`): their number times the rate of one process, which shows
+  how independent the machine's cores are.
 """
 
 from __future__ import annotations
@@ -22,11 +27,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from typing import Optional
 
 import cv2
 import numpy as np
 
-from benchmarks.report import Measurement, parse_options, report
+from benchmarks.report import BenchmarkSettings, Measurement, run_benchmark
 from metrabs.config import Config, LoadingConfig
 from metrabs.data.augmentation.occluder_table import OccluderTable, write_occluders
 from metrabs.data.augmentation.pools import AugmentationPools, synthetic_pools
@@ -38,6 +44,7 @@ from metrabs.data.storage.cache import open_cache, write_cache
 from metrabs.data.storage.images import read_image
 from metrabs.data.storage.masks import encode_mask
 from metrabs.geometry.camera import Camera
+from metrabs.settings import setting
 from metrabs.skeletons.tables import merged_joint_info
 
 _IMAGE_SIDE, _BACKGROUND_SIDE = 420, 512
@@ -45,9 +52,9 @@ _NUM_EXAMPLES = 32
 _BATCH_SIZE = 96
 _NUM_STREAMED_BATCHES = 8  # per worker and round
 _NUM_ROUNDS = 3
-_EXAMPLES_PER_SECOND = 150  # asked of one core
-_ADMITTED_SHARE = 0.9  # of the stream, of what its processes load on their own
-# The stages of loading: what each adds to the settings of those before it.
+_EXAMPLES_PER_SECOND = 150  # target for one core
+_ADMITTED_STREAM_RATIO = 0.9  # of the stream to the same number of independent processes
+# The stages of loading, each with those before it: changes to the default settings.
 _STAGES = {
     "crop": {"background_aug_prob": 0.0, "occlude_aug_prob": 0.0, "color_aug": False},
     "background": {"occlude_aug_prob": 0.0, "color_aug": False},
@@ -58,33 +65,46 @@ _STAGES = {
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """What is loaded: a dataset whose training examples are used, and what is pasted."""
+    """What is loaded: a dataset, whose training examples are used, and images to paste."""
 
     dataset: PoseDataset
     pools: AugmentationPools
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Runs the benchmarks and prints the table."""
-    options = parse_options(arguments, str(__doc__), only="")
+@dataclasses.dataclass(frozen=True)
+class LoadingBenchmarkSettings(BenchmarkSettings):
+    """Settings of this benchmark."""
+
+    only: str = setting(
+        "", "part of the name of the only benchmark to run, such as stream; default: all"
+    )
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_benchmark(__doc__, measure, arguments, LoadingBenchmarkSettings)
+
+
+def measure(settings: LoadingBenchmarkSettings) -> list[Measurement]:
+    """Runs the benchmarks that are asked for."""
     cv2.setNumThreads(1)
     measurements: list[Measurement] = []
     with tempfile.TemporaryDirectory() as folder:
         workload = generated_workload(pathlib.Path(folder))
         for side in (256, 384):
-            if options.only in f"full_augmentation_{side}":
+            if settings.only in f"full_augmentation_{side}":
                 measurements += augmentation_measurements(workload, side)
-        if options.only in "stream_256":
+        if settings.only in "stream_256":
             measurements += stream_measurements(workload, 256)
-    report(measurements, options.json)
+    return measurements
 
 
 def augmentation_measurements(workload: Workload, side: int) -> list[Measurement]:
     """Measures one core: the whole rate, and the time of each stage.
 
     Args:
-        workload: what is loaded.
-        side: of the crops, pixels.
+        workload: Examples to load.
+        side: Side of the crops in pixels.
     """
     configs = [LoadingConfig(proc_side=side, **changes) for changes in _STAGES.values()]
     loads = [functools.partial(_load_all, workload, config) for config in configs]
@@ -111,30 +131,32 @@ def stream_measurements(workload: Workload, side: int) -> list[Measurement]:
     single = None
     for count in counts:
         name = f"stream_{side}" + (f"_{count}_workers" if count < num_cores else "")
-        stream, apart = _best_rates(workload, side, count)
-        single = single or apart
+        stream, independent = _best_rates(workload, side, count)
+        single = single or independent
         measurements += [
-            Measurement(name, stream, "ex/s", apart, _ADMITTED_SHARE, higher_is_better=True),
-            Measurement(f"{name}_apart", apart, "ex/s", count * single, higher_is_better=True),
+            Measurement(name, stream, "ex/s", independent, _ADMITTED_STREAM_RATIO,
+                        higher_is_better=True),
+            Measurement(f"{name}_apart", independent, "ex/s", count * single,
+                        higher_is_better=True),
         ]
     return measurements
 
 
 def _best_rates(workload: Workload, side: int, num_workers: int) -> tuple[float, float]:
-    """The rates of stream and processes apart in turns; other programs make them smaller."""
+    """Returns the best rates of the stream and of independent processes, measured in turns."""
     rounds = [
-        (stream_rate(workload, side, num_workers), rate_apart(workload, side, num_workers))
+        (stream_rate(workload, side, num_workers), independent_rate(workload, side, num_workers))
         for _ in range(_NUM_ROUNDS)
     ]
-    streams, apart = zip(*rounds)
-    return max(streams), max(apart)
+    streams, independent = zip(*rounds)
+    return max(streams), max(independent)
 
 
 def stream_rate(workload: Workload, side: int, num_workers: int) -> float:
     """Returns how many examples per second the training pipeline delivers in batches of 96."""
     config = Config().replace(proc_side=side, batch_size=_BATCH_SIZE, workers=num_workers)
     num_warmup, num_timed = 3 * num_workers, _NUM_STREAMED_BATCHES * num_workers
-    # There are more batches to come, so that all workers are at work to the end.
+    # More batches follow, so that all workers are busy to the end.
     num_steps = num_warmup + num_timed + 3 * num_workers
     batches = training_batches(workload.dataset, None, config, 0, num_steps, workload.pools)
     for _ in range(num_warmup):
@@ -145,17 +167,17 @@ def stream_rate(workload: Workload, side: int, num_workers: int) -> float:
     return num_timed * _BATCH_SIZE / (time.perf_counter() - start)
 
 
-def rate_apart(
+def independent_rate(
     workload: Workload, side: int, num_processes: int, seconds: float = 4.0, lead: float = 3.0
 ) -> float:
-    """Returns how many examples per second processes load that have nothing to do but that.
+    """Returns how many examples per second processes load independently of each other.
 
     Args:
-        workload: what is loaded.
-        side: of the crops, pixels.
-        num_processes: that load at the same time.
-        seconds: how long.
-        lead: seconds before, in which they get ready.
+        workload: Examples to load.
+        side: Side of the crops in pixels.
+        num_processes: Number of processes that load at the same time.
+        seconds: Duration of the measurement.
+        lead: Seconds before the measurement, for starting the processes.
     """
     pool = process_pool(num_processes, os.environ.get("DATA_ROOT", ""))
     begin = time.time() + lead
@@ -167,7 +189,7 @@ def rate_apart(
 
 
 def _examples_between(workload: Workload, side: int, begin: float, end: float) -> float:
-    """Loads examples all the time and returns how many from one time to another."""
+    """Loads examples continuously and returns how many were loaded between two times."""
     config, dataset = LoadingConfig(proc_side=side), workload.dataset
     times = []
     while not times or times[-1] < end:
@@ -179,9 +201,9 @@ def _examples_between(workload: Workload, side: int, begin: float, end: float) -
 
 
 def best_times(functions: Sequence[Callable[[], None]], num_repeats: int = 7) -> list[float]:
-    """Returns the processor time of the fastest of a few calls of each function, in seconds.
+    """Returns the CPU time of the fastest of a few calls of each function, in seconds.
 
-    The functions take turns, so that a disturbance does not hit one of them alone.
+    The functions take turns, so that a disturbance does not affect only one of them.
     """
     times = np.zeros((num_repeats, len(functions)))
     for repeat in range(num_repeats):
@@ -212,7 +234,7 @@ def _warp_all(workload: Workload, side: int) -> None:
 
 
 def generated_workload(folder: pathlib.Path, num_examples: int = _NUM_EXAMPLES) -> Workload:
-    """Writes random JPEGs, a cache file, objects and backgrounds to a folder and opens them."""
+    """Writes random JPEGs, a cache file, occluders and backgrounds to a folder and opens them."""
     joint_info = merged_joint_info("huge8")
     examples = [
         _generated_example(folder, joint_info.num_joints, seed) for seed in range(num_examples)
@@ -252,4 +274,4 @@ def _generated_example(folder: pathlib.Path, num_joints: int, seed: int) -> Pose
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -1,10 +1,11 @@
-"""Speed of making the stored crop of a person, compared to decoding, one warp and encoding.
+"""Speed of making the stored crop of a person, compared with decoding, one warp and encoding.
 
-A JPEG of 1920 x 1080 pixels with a person of 600 pixels, seen by a camera with lens distortion, is
-decoded, rendered in linear light with antialiasing, and encoded. Run it as
-`python -m benchmarks.preparation [--json=FILE]` on an otherwise idle machine. The limits cannot be
-reached: of the whole, decoding, one plain cubic warp and encoding; of rendering, the cubic warp
-of the four times as many pixels that antialiasing asks for.
+    python -m benchmarks.preparation [--json=FILE]
+
+on an otherwise idle machine. A JPEG of 1920 x 1080 pixels with a person of 600 pixels, seen by a
+camera with lens distortion, is decoded, rendered in linear light with antialiasing, and encoded.
+The references are lower bounds: for the whole, decoding, one plain cubic warp and encoding; for
+rendering, a cubic warp of the four times as many pixels that antialiasing needs.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from typing import Optional
 
 import cv2
 import numpy as np
 
-from benchmarks.report import Measurement, parse_options, report
+from benchmarks.report import BenchmarkSettings, Measurement, run_benchmark
 from data_preparation.common.crop_geometry import CropPlan, plan_crop
 from data_preparation.common.crop_images import render_crop, write_jpeg
 from metrabs.data.examples import Pose3DExample
@@ -35,20 +37,23 @@ _BOX = np.array([900, 250, 250, 600], np.float32)
 _ADMITTED_RATIO = 3.5
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Runs the benchmarks and prints the table."""
-    options = parse_options(arguments, str(__doc__))
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_benchmark(__doc__, _measure_in_scratch_folder, arguments)
+
+
+def _measure_in_scratch_folder(settings: BenchmarkSettings) -> list[Measurement]:
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
-        report(measure(pathlib.Path(folder)), options.json)
+        return measure(pathlib.Path(folder))
 
 
 def measure(folder: pathlib.Path, num_repeats: int = 20) -> list[Measurement]:
     """Measures the whole and its stages on a generated image.
 
     Args:
-        folder: for the image and the crop.
-        num_repeats: the fastest of so many runs counts.
+        folder: Folder for the image and the crop.
+        num_repeats: Number of runs, of which the fastest counts.
     """
     source, target = str(folder / "image.jpg"), str(folder / "crop.jpg")
     write_jpeg(source, _generated_image())
@@ -79,7 +84,7 @@ def measure(folder: pathlib.Path, num_repeats: int = 20) -> list[Measurement]:
 
 
 def best_time(function: Callable[[], object], num_repeats: int) -> float:
-    """Returns the processor time of the fastest of some calls, in seconds."""
+    """Returns the CPU time of the fastest of several calls, in seconds."""
     times = []
     for _ in range(num_repeats):
         start = time.process_time()
@@ -89,7 +94,7 @@ def best_time(function: Callable[[], object], num_repeats: int) -> float:
 
 
 def _bare_warp(image: np.ndarray, plan: CropPlan, fineness: int) -> np.ndarray:
-    """Warps the bytes once, as if there were no lens distortion, at a multiple of the size."""
+    """Warps the 8-bit image once, ignoring lens distortion, at a multiple of the size."""
     camera = plan.new_camera.scale_output(fineness, inplace=False)
     old = plan.old_camera.intrinsic_matrix @ plan.old_camera.R
     new = camera.intrinsic_matrix @ camera.R
@@ -118,4 +123,4 @@ def _example() -> Pose3DExample:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -1,7 +1,8 @@
 """Speed of rendering synthetic person crops of 256 px, JPEG compression included.
 
-Run it as `python -m benchmarks.rendering [--json=FILE]` on an otherwise idle machine. Two
-processes should make 100 images per second.
+    python -m benchmarks.rendering [--json=FILE]
+
+on an otherwise idle machine. Two processes should render 100 images per second.
 """
 
 from __future__ import annotations
@@ -11,37 +12,41 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Sequence
+from typing import Optional
 
 import cv2
 import numpy as np
 
-from benchmarks.report import Measurement, parse_options, report
+from benchmarks.report import BenchmarkSettings, Measurement, run_benchmark
 from metrabs.synthetic.photo import encode_jpeg
 from metrabs.synthetic.scene import render_person_crop
 from metrabs.synthetic.styles import STYLES, find_style
 
 _NUM_IMAGES = 400
 _CHUNK = 25
-_IMAGES_PER_SECOND = 100.0  # asked of two processes
+_IMAGES_PER_SECOND = 100.0  # target for two processes
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Runs the benchmarks and prints the table."""
-    options = parse_options(arguments, str(__doc__))
-    measurements = [
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_benchmark(__doc__, measure, arguments)
+
+
+def measure(settings: BenchmarkSettings) -> list[Measurement]:
+    """Measures one and two processes; takes no settings besides those of all benchmarks."""
+    return [
         Measurement("render_256", images_per_second(2), "images/s", _IMAGES_PER_SECOND,
                     admitted_ratio=1, higher_is_better=True),
         Measurement("render_256_one_process", images_per_second(1), "images/s",
                     higher_is_better=True),
     ]
-    report(measurements, options.json)
 
 
 def images_per_second(num_workers: int) -> float:
     """Measures how fast a mixture of all styles is rendered.
 
     Args:
-        num_workers: processes that work at the same time.
+        num_workers: Number of processes that render at the same time.
     """
     context = multiprocessing.get_context("spawn")
     starts = range(0, _NUM_IMAGES, _CHUNK)
@@ -62,4 +67,4 @@ def _render_images(start: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -1,29 +1,32 @@
-"""The table that every benchmark prints, and its JSON form."""
+"""What all benchmarks share: the command line, the table of results, and its JSON form."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
+from absl import flags
+
+from metrabs.command import reject_positional_args, run_command
 from metrabs.files import PathLike, write_text_atomically
+from metrabs.settings import define_flags, from_flags, setting
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """One measured number, what it stands beside, and what is asked of it.
+    """One measured value, its reference, and the target for their ratio.
 
     Attributes:
-        name: name of the benchmark.
-        value: what was measured.
-        unit: its unit, such as 'ms' or 'examples/s'.
-        limit: what it stands beside: mostly the same of something simpler, measured in the same
-            run, such as a bare network; or a fixed number. None if there is no such thing.
-        admitted_ratio: the largest admitted value over limit, or the smallest if
-            `higher_is_better`; None if the value is only reported.
-        higher_is_better: whether larger values are better.
+        name: Name of the benchmark.
+        value: The measured value.
+        unit: Unit of the value, such as 'ms' or 'examples/s'.
+        limit: Reference value: a fixed number, or the measurement of something simpler in the same
+            run, such as a bare network. None if there is no reference.
+        admitted_ratio: The largest admitted ratio of value to limit, or the smallest if
+            `higher_is_better`; None if there is no target.
+        higher_is_better: Whether larger values are better.
     """
 
     name: str
@@ -40,14 +43,14 @@ class Measurement:
 
     @property
     def target(self) -> str:
-        """What is asked of the ratio, such as '<= 1.15'; empty if nothing."""
+        """The target for the ratio, such as '<= 1.15'; empty if there is none."""
         if self.admitted_ratio is None:
             return ""
         return f"{'>=' if self.higher_is_better else '<='} {self.admitted_ratio:.3g}"
 
     @property
     def is_missed(self) -> bool:
-        """Whether the ratio is not what is asked for."""
+        """Whether the ratio misses the target."""
         if self.ratio is None or self.admitted_ratio is None:
             return False
         if self.higher_is_better:
@@ -55,32 +58,45 @@ class Measurement:
         return self.ratio > self.admitted_ratio
 
     def to_json(self) -> dict[str, Any]:
-        """Returns what the JSON file holds of it."""
+        """Returns the measurement as a row of the JSON file."""
         names = ("name", "value", "unit", "limit", "ratio", "admitted_ratio")
         return {name: getattr(self, name) for name in names}
 
 
-def parse_options(
-    arguments: Sequence[str], description: str, **defaults: Any
-) -> argparse.Namespace:
-    """Parses the command line of a benchmark.
+@dataclasses.dataclass(frozen=True)
+class BenchmarkSettings:
+    """Settings of all benchmarks."""
+
+    json: Optional[str] = setting(None, "file for the results, in addition to the printed table")
+
+
+def run_benchmark(
+    usage: Optional[str],
+    benchmark: Callable[[Any], Sequence[Measurement]],
+    arguments: Optional[Sequence[str]] = None,
+    settings_class: type[BenchmarkSettings] = BenchmarkSettings,
+) -> int:
+    """Runs a benchmark as a command and reports its measurements.
 
     Args:
-        arguments: without the name of the program.
-        description: the benchmark's documentation.
-        **defaults: options besides `--json`, whose types are those of their defaults.
+        usage: Text of --help above the list of flags.
+        benchmark: Measures, given the settings.
+        arguments: Command line without the program's name; default: that of this process.
+        settings_class: Class of the settings.
 
     Returns:
-        The options by name; `json` is a path or None.
+        The exit code, see `metrabs.command.run_command`.
     """
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", help="also write the results to this file")
-    for name, default in defaults.items():
-        parser.add_argument(f"--{name}", type=type(default), default=default,
-                            help=f"default: {default!r}")
-    return parser.parse_args(arguments)
+
+    def _define(values: flags.FlagValues) -> None:
+        define_flags(values, settings_class, group="benchmark")
+
+    def _run(values: flags.FlagValues, words: Sequence[str]) -> None:
+        reject_positional_args(words)
+        settings = from_flags(values, settings_class)
+        report(benchmark(settings), settings.json)
+
+    return run_command(usage, _define, _run, arguments)
 
 
 def report(measurements: Sequence[Measurement], json_path: Optional[PathLike] = None) -> None:

@@ -1,34 +1,35 @@
-"""Speed of a training step compared to the bare forward and backward pass of its backbone.
+"""Speed of a training step compared with the bare forward and backward pass of its backbone.
 
-What a step adds (head, reconstruction, losses, optimizer) should cost little. The rows below a
-case tell where its time goes: waiting for the loader, forward, backward, update, beside the whole
-step; and the peak memory of the process, beside the machine's. Run it as
-`python -m benchmarks.training [--json=FILE] [--only=NAME]` on an otherwise idle machine.
+    python -m benchmarks.training [--json=FILE] [--only=NAME]
+
+on an otherwise idle machine. What a step adds (head, reconstruction, losses, optimizer) should
+cost little. The rows below a case show where its time goes: waiting for the loader, forward,
+backward, update, compared with the whole step; and the peak memory of the process, compared with
+that of the machine.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.report import Measurement, parse_options, report
+from benchmarks.report import BenchmarkSettings, Measurement, run_benchmark
 from metrabs.config import Config
 from metrabs.data.datasets import open_dataset
 from metrabs.data.loading.pipeline import training_batches
 from metrabs.models.build import build_crop_model
 from metrabs.models.crop_model import CropModel
 from metrabs.models.description import ModelDescription
+from metrabs.settings import setting
 from metrabs.skeletons.tables import merged_joint_info
 from metrabs.synthetic.dataset_suite import build_dataset_suite
 from metrabs.training.train import build_trainer, with_supported_dtype
@@ -38,7 +39,7 @@ _NUM_TIMED = 5
 _NUM_WARMUP = 2
 _ADMITTED_RATIO = 1.15
 
-# name -> backbone, side, 3D and 2D examples. The second batch is smaller, for the sake of time.
+# name -> backbone, side, 3D and 2D examples. The second batch is smaller to save time.
 _CASES = {
     "mobilenetv3small_128": ("mobilenetv3-small", 128, (96, 32)),
     "efficientnetv2s_256": ("efficientnetv2-s", 256, (24, 8)),
@@ -46,15 +47,26 @@ _CASES = {
 _GPU_BATCH = (96, 32)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Runs the benchmarks and prints the table."""
-    options = parse_options(arguments, str(__doc__), only="")
+@dataclasses.dataclass(frozen=True)
+class TrainingBenchmarkSettings(BenchmarkSettings):
+    """Settings of this benchmark."""
+
+    only: str = setting("", "part of the name of the only case to measure; default: all cases")
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code."""
+    return run_benchmark(__doc__, measure, arguments, TrainingBenchmarkSettings)
+
+
+def measure(settings: TrainingBenchmarkSettings) -> list[Measurement]:
+    """Measures the cases that are asked for."""
     measurements = []
     for name, (backbone, side, batch_size) in _CASES.items():
-        if options.only in f"step_over_backbone_{name}":
+        if settings.only in f"step_over_backbone_{name}":
             sizes = _GPU_BATCH if tf.config.list_physical_devices("GPU") else batch_size
             measurements += measure_case(name, backbone, side, sizes)
-    report(measurements, options.json)
+    return measurements
 
 
 def measure_case(
@@ -63,10 +75,10 @@ def measure_case(
     """Times a training step, its parts, and its backbone alone.
 
     Args:
-        name: of the case.
-        backbone: its name.
-        side: side of the crops, pixels.
-        batch_size: numbers of 3D- and 2D-labelled examples.
+        name: Name of the case.
+        backbone: Name of the backbone.
+        side: Side of the crops in pixels.
+        batch_size: Numbers of 3D- and 2D-labelled examples.
     """
     joints3d, joints2d = merged_joint_info("huge8"), merged_joint_info("huge2d_common")
     config = with_supported_dtype(Config().replace(
@@ -107,7 +119,7 @@ def _shortest_seconds(functions: Mapping[str, Callable[[], Any]]) -> dict[str, f
         for function in functions.values():
             function()
     rounds = [[_seconds(function) for function in functions.values()] for _ in range(_NUM_TIMED)]
-    # The minimum is what is least disturbed by other programs.
+    # The minimum is the time least disturbed by other programs.
     return dict(zip(functions, map(min, zip(*rounds))))
 
 
@@ -204,4 +216,4 @@ def _random_batch(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

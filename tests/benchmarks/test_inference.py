@@ -15,7 +15,7 @@ REQUIRED = {
 
 @pytest.fixture
 def rows(tmp_path, monkeypatch):
-    """The table for made-up measurements: calls of 4 s, of which the network takes 3 s."""
+    """Rows for made-up measurements: calls of 4 s, of which the network takes 3 s."""
     results = {setting: {"call_s": 4.0, "bare_s": 3.0} for setting in SETTINGS}
     results.update(load_s=1.0, first_call_s=3.0, bare_peak_mb=400.0, peak_mb=500.0)
     bare = {"bare_load_s": 0.5, "bare_first_call_s": 2.0}
@@ -25,7 +25,7 @@ def rows(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(inference, "build_crop_model", lambda description: None)
     path = tmp_path / "rows.json"
-    inference.main([f"--json={path}", "--models=none,efficientnetv2-s"])
+    assert inference.main([f"--json={path}", "--models=none,efficientnetv2-s"]) == 0
     return {row["name"]: row for row in json.loads(path.read_text())}
 
 

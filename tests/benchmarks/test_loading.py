@@ -21,10 +21,12 @@ def test_the_stages_add_up_to_the_whole(workload):
     assert sum(stage.ratio for stage in stages) == pytest.approx(1)
 
 
-def test_streams_stand_beside_processes_apart_and_these_beside_one(workload, monkeypatch):
+def test_streams_are_compared_with_independent_processes_and_these_with_one(workload, monkeypatch):
     monkeypatch.setattr(loading.os, "sched_getaffinity", lambda pid: range(3))
     monkeypatch.setattr(loading, "stream_rate", lambda workload, side, count: 90.0 * count)
-    monkeypatch.setattr(loading, "rate_apart", lambda workload, side, count: 110.0 - 10 * count)
+    monkeypatch.setattr(
+        loading, "independent_rate", lambda workload, side, count: 110.0 - 10 * count
+    )
     rows = loading.stream_measurements(workload, 64)
     assert [(row.name, row.value, row.limit) for row in rows] == [
         ("stream_64_1_workers", 90, 100), ("stream_64_1_workers_apart", 100, 100),
@@ -35,8 +37,8 @@ def test_streams_stand_beside_processes_apart_and_these_beside_one(workload, mon
 
 
 @pytest.mark.slow
-def test_processes_apart_load_examples(workload):
-    assert loading.rate_apart(workload, 64, 2, seconds=0.5) > 1
+def test_independent_processes_load_examples(workload):
+    assert loading.independent_rate(workload, 64, 2, seconds=0.5) > 1
 
 
 def test_functions_take_turns_and_the_fastest_call_counts():
@@ -52,7 +54,7 @@ def test_functions_take_turns_and_the_fastest_call_counts():
     assert len(times) == 2 and 0 <= times[1] < 0.01
 
 
-def test_every_example_has_what_augmentation_needs(workload):
+def test_each_example_has_what_augmentation_needs(workload):
     assert len(workload.dataset.train) == 2 and workload.dataset.train[0].mask is not None
     assert len(workload.pools.occluders) > 0
     background = workload.pools.draw_background(np.random.default_rng(0))

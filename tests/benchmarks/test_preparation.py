@@ -9,7 +9,7 @@ import pytest
 from benchmarks.preparation import measure
 
 
-def test_the_whole_and_its_stages_are_measured(tmp_path: pathlib.Path) -> None:
+def test_whole_and_stages_are_measured(tmp_path: pathlib.Path) -> None:
     measured = {m.name: m for m in measure(tmp_path, num_repeats=1)}
     whole = measured["efficient_crop_1080p"]
     assert whole.unit == "ms" and whole.value > whole.limit > 0

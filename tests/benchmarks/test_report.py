@@ -1,13 +1,15 @@
-"""The table and the JSON file of benchmarks."""
+"""The command line, the table and the JSON file of benchmarks."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 
 import pytest
 
-from benchmarks.report import Measurement, report
+from benchmarks.report import BenchmarkSettings, Measurement, report, run_benchmark
+from metrabs.settings import setting
 
 
 def test_targets_are_largest_or_smallest_ratios_to_the_limit() -> None:
@@ -22,7 +24,7 @@ def test_without_a_target_nothing_is_missed() -> None:
         assert not measurement.is_missed and measurement.target == ""
 
 
-def test_table_and_file_have_every_measurement(
+def test_table_and_file_have_all_measurements(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report([
@@ -40,3 +42,22 @@ def test_table_and_file_have_every_measurement(
     assert rows[0] == {"name": "a", "value": 15.0, "unit": "ms", "limit": 10.0, "ratio": 1.5,
                        "admitted_ratio": 1.15}
     assert rows[2]["limit"] is rows[2]["ratio"] is rows[2]["admitted_ratio"] is None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Settings(BenchmarkSettings):
+    size: float = setting(1e7, "a number")
+
+
+def test_command_passes_settings_and_reports_measurements(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def _measure(settings: _Settings) -> list[Measurement]:
+        return [Measurement("size", settings.size, "MB")]
+
+    path = tmp_path / "out.json"
+    assert run_benchmark("Usage.", _measure, ["--size=1e3", f"--json={path}"], _Settings) == 0
+    assert "size" in capsys.readouterr().out
+    assert [row["value"] for row in json.loads(path.read_text())] == [1000]
+    assert run_benchmark("Usage.", _measure, ["other"], _Settings) == 1
+    assert "'other' is not a flag" in capsys.readouterr().err
