@@ -179,7 +179,7 @@ def independent_rate(
         seconds: Duration of the measurement.
         lead: Seconds before the measurement, for starting the processes.
     """
-    pool = process_pool(num_processes, os.environ.get("DATA_ROOT", ""))
+    pool = process_pool(num_processes)
     begin = time.time() + lead
     futures = [
         pool.submit(_examples_between, workload, side, begin, begin + seconds)

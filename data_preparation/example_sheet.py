@@ -7,6 +7,7 @@ augmentation, and as augmented crops.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Optional
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from metrabs.data.loading import crops
 from metrabs.data.loading.example_2d import load_example_2d
 from metrabs.data.loading.example_3d import load_example_3d
 from metrabs.data.storage.masks import decode_mask
+from metrabs.folders import DataFolders
 from metrabs.skeletons import JointInfo
 from metrabs.visualization.drawing import (
     add_caption,
@@ -42,7 +44,8 @@ def choose_examples(examples: Sequence[Example], num: int, seed: int) -> list[in
 
 
 def draw_sheet(
-    dataset: PoseDataset, split: str, indices: Sequence[int], num_augmented: int, seed: int
+    dataset: PoseDataset, split: str, indices: Sequence[int], num_augmented: int, seed: int,
+    folders: Optional[DataFolders] = None,
 ) -> np.ndarray:
     """Draws examples of a dataset into one image, uint8 [h, w, 3] RGB.
 
@@ -52,24 +55,27 @@ def draw_sheet(
         indices: Indices of the examples.
         num_augmented: Number of augmented crops per example.
         seed: Random seed of the augmentation.
+        folders: Where data are; default: as the environment says.
     """
     examples = dataset.phase(split)
     images, captions = [], []
     for index in indices:
         example = examples[index]
-        images.append(_stored_image_preview(example, dataset.joint_info))
+        images.append(_stored_image_preview(example, dataset.joint_info, folders))
         captions.append(f"{index}: {example.dataset} {example.image_path.rpartition('/')[2]}")
         for attempt in range(num_augmented + 1):
             rng = np.random.default_rng([seed, index, attempt])
-            images.append(_crop_preview(example, dataset, attempt > 0, rng))
+            images.append(_crop_preview(example, dataset, attempt > 0, rng, folders))
             captions.append(f"augmented {attempt}" if attempt else "crop")
     num_columns = (num_augmented + 2) * (1 + (len(indices) > _MANY_EXAMPLES))
     sheet = contact_sheet(images, captions, num_columns, (_TILE_SIDE, _TILE_SIDE))
     return add_caption(sheet, f"{dataset.name}, {split}: {len(examples):,} examples", height=36)
 
 
-def _stored_image_preview(example: Example, joint_info: JointInfo) -> np.ndarray:
-    image = crops.load_image(example)
+def _stored_image_preview(
+    example: Example, joint_info: JointInfo, folders: Optional[DataFolders] = None
+) -> np.ndarray:
+    image = crops.load_image(example, folders)
     if example.mask is not None:
         image = _with_mask(image, decode_mask(example.mask))
     if isinstance(example, Pose3DExample):
@@ -91,13 +97,15 @@ def _with_mask(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _crop_preview(
-    example: Example, dataset: PoseDataset, is_training: bool, rng: np.random.Generator
+    example: Example, dataset: PoseDataset, is_training: bool, rng: np.random.Generator,
+    folders: Optional[DataFolders],
 ) -> np.ndarray:
     args = (dataset.joint_info, LoadingConfig(), is_training, rng)
     if isinstance(example, Pose3DExample):
-        loaded, end = load_example_3d(example, *args, dataset_name=dataset.name), ""
+        loaded = load_example_3d(example, *args, dataset_name=dataset.name, folders=folders)
+        end = ""
     else:
-        loaded, end = load_example_2d(example, *args), "_2d"
+        loaded, end = load_example_2d(example, *args, folders=folders), "_2d"
     points = np.where(
         loaded[f"joint_validity_mask{end}"][:, np.newaxis], loaded[f"coords2d_true{end}"], np.nan)
     image, points = enlarge(loaded[f"image{end}"], points, _TILE_SIDE)

@@ -26,18 +26,18 @@ from data_preparation.common.crop_images import (
     write_jpeg,
 )
 from data_preparation.manifest import open_manifest
-from metrabs.command import DataFolders, run_tool
-from metrabs.data.datasets import cache_dir, resolve_image_path
+from metrabs.command import DataFolderSettings, run_tool
 from metrabs.data.examples import Pose3DExample
 from metrabs.data.storage.cache import CacheWriter
 from metrabs.data.storage.images import read_image
 from metrabs.data.storage.masks import decode_mask
 from metrabs.errors import UserError
+from metrabs.folders import DataFolders
 from metrabs.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class ManifestSettings(DataFolders):
+class ManifestSettings(DataFolderSettings):
     """Settings of the command."""
 
     manifest: str = setting(None, "the .jsonl or .csv file")
@@ -61,17 +61,18 @@ def build(settings: ManifestSettings) -> pathlib.Path:
     name = settings.name
     if not name.replace("_", "").replace("-", "").isalnum():
         raise UserError(f"--name={name} must consist of letters, digits, - and _.")
+    folders = settings.folders()
     joint_info, examples = open_manifest(
-        settings.manifest, settings.use(), settings.cameras, settings.edges, settings.unit,
+        settings.manifest, folders.root, settings.cameras, settings.edges, settings.unit,
         dataset=name,
     )  # fmt: skip
-    path = cache_dir() / f"{name}.pkl"
+    path = folders.cache / f"{name}.pkl"
     counts: dict[str, int] = {}
     with CacheWriter(path, name, joint_info) as writer:
         for split, example in tqdm(examples, desc="Checking", unit="example"):
             if settings.crops:
                 crop_path = f"{name}_downscaled/{split}/{counts.get(split, 0):06d}.jpg"
-                example = _cropped(example, crop_path)
+                example = _cropped(example, crop_path, folders)
             writer.append(split, example)
             counts[split] = counts.get(split, 0) + 1
         if not counts:
@@ -81,11 +82,11 @@ def build(settings: ManifestSettings) -> pathlib.Path:
     return path
 
 
-def _cropped(example: Pose3DExample, crop_path: str) -> Pose3DExample:
+def _cropped(example: Pose3DExample, crop_path: str, folders: DataFolders) -> Pose3DExample:
     """Writes the crop of a person and returns the person in the crop."""
-    image = read_image(resolve_image_path(example.image_path))
+    image = read_image(folders.image_path(example.image_path))
     plan = plan_crop(example, image.shape)
-    write_jpeg(resolve_image_path(crop_path), render_crop(image, plan))
+    write_jpeg(folders.image_path(crop_path), render_crop(image, plan))
     mask = example.mask
     if mask is not None:
         mask = render_mask(SourceMask(decode_mask(mask) * 255), plan)

@@ -19,8 +19,8 @@ import numpy as np
 
 from data_preparation.example_sheet import choose_examples, draw_sheet
 from data_preparation.merging.statistics import report_statistics
-from metrabs.command import DataFolders, run_tool
-from metrabs.data.datasets import cache_path, open_dataset
+from metrabs.command import DataFolderSettings, run_tool
+from metrabs.data.datasets import open_dataset
 from metrabs.data.examples import PHASES, Example, Pose3DExample, PoseDataset
 from metrabs.data.storage.array_file import verify_buffer_file
 from metrabs.errors import UserError
@@ -32,7 +32,7 @@ _ALIASES = {"out": "output"}
 
 
 @dataclasses.dataclass(frozen=True)
-class InspectSettings(DataFolders):
+class InspectSettings(DataFolderSettings):
     """What to report about a dataset.
 
     Attributes:
@@ -64,9 +64,10 @@ def inspect(name: str, chosen: InspectSettings) -> None:
     Raises:
         UserError: The file cannot be used, or it does not have one of the examples.
     """
+    folders = chosen.folders()
     if chosen.verify:
-        verify_buffer_file(cache_path(name))
-    dataset = open_dataset(name)
+        verify_buffer_file(folders.cache_path(name))
+    dataset = open_dataset(name, folders)
     print(f"{dataset.name}: {dataset.joint_info.num_joints} joints, "
           f"{len(dataset.joint_info.edges)} bones")
     report_statistics(dataset, chosen.csv, chosen.figure)
@@ -128,7 +129,9 @@ def _write_sheet(path: str, dataset: PoseDataset, chosen: InspectSettings) -> No
     if not len(examples):
         raise UserError(f"The split '{chosen.split}' of {dataset.name} has no examples.")
     indices = chosen.index or choose_examples(examples, chosen.num, chosen.seed)
-    sheet = draw_sheet(dataset, chosen.split, indices, chosen.augmented, chosen.seed)
+    sheet = draw_sheet(
+        dataset, chosen.split, indices, chosen.augmented, chosen.seed, chosen.folders()
+    )
     _write_image(path, sheet)
     print(f"Wrote {path}")
 
@@ -147,7 +150,6 @@ def run(settings: InspectSettings) -> None:
     """
     if len(settings.datasets) != 1:
         raise UserError("Give one dataset: a name or the path of a cache file.")
-    settings.use()
     inspect(settings.datasets[0], settings)
 
 

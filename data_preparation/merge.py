@@ -26,11 +26,12 @@ from data_preparation.merging.plausibility import PlausibilityFilter
 from data_preparation.merging.statistics import report_statistics
 from data_preparation.merging.subset import write_subset
 from data_preparation.registry import converters
-from metrabs.command import DataFolders, run_tool
-from metrabs.data.datasets import cache_dir, open_dataset
+from metrabs.command import DataFolderSettings, run_tool
+from metrabs.data.datasets import open_dataset
 from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
+from metrabs.folders import DataFolders
 from metrabs.settings import setting
 
 _DUMMY, _DUMMY_SIZE = "huge8_dummy", 10_000
@@ -39,7 +40,7 @@ _SETTINGS = {"mpii": " --variant=yolo_nofilt"}
 
 
 @dataclasses.dataclass(frozen=True)
-class MergeSettings(DataFolders):
+class MergeSettings(DataFolderSettings):
     """Settings of the command."""
 
     name: str = setting(
@@ -84,14 +85,14 @@ def merge_members(settings: MergeSettings) -> pathlib.Path:
     Raises:
         UserError: the merged dataset is unknown, or members are missing.
     """
-    settings.use()
+    folders = settings.folders()
+    path = pathlib.Path(settings.output or folders.cache_path(settings.name))
     if settings.name == _DUMMY:
-        return _write_dummy(settings.output)
+        return _write_dummy(path, folders)
     merged = merged_set(settings.name)
     if settings.members:
         merged = merged.with_members(settings.members)
-    datasets = find_members(merged, cache_dir())
-    path = pathlib.Path(settings.output or cache_dir() / f"{merged.name}.pkl")
+    datasets = find_members(merged, folders.cache)
     plausibility = PlausibilityFilter(
         keeps_surreal=settings.surreal_always_plausible, keeps_piano1=settings.piano1
     )
@@ -106,9 +107,8 @@ def merge_members(settings: MergeSettings) -> pathlib.Path:
     return _reported(path)
 
 
-def _write_dummy(output: Optional[str]) -> pathlib.Path:
-    path = pathlib.Path(output or cache_dir() / f"{_DUMMY}.pkl")
-    whole = open_dataset(_DUMMY.partition("_")[0])
+def _write_dummy(path: pathlib.Path, folders: DataFolders) -> pathlib.Path:
+    whole = open_dataset(_DUMMY.partition("_")[0], folders)
     write_subset(whole, path, _DUMMY, _DUMMY_SIZE, seed=0)
     return _reported(path)
 

@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from metrabs.command import DataRoot, run_tool
+from metrabs.command import DataRootSettings, run_tool
 from metrabs.settings import setting
 from metrabs.synthetic.dataset_suite import build_dataset_suite
 
 
 @dataclasses.dataclass(frozen=True)
-class SyntheticSettings(DataRoot):
+class SyntheticSettings(DataRootSettings):
     """Settings of the command."""
 
     examples_per_dataset: int = setting(
@@ -42,7 +42,7 @@ class SyntheticSettings(DataRoot):
 def build(settings: SyntheticSettings) -> None:
     """Runs the command."""
     paths = build_dataset_suite(
-        settings.use(),
+        settings.folders().root,
         seed=settings.seed,
         examples_per_dataset=settings.examples_per_dataset,
         valid_examples_per_dataset=settings.valid_examples_per_dataset,

@@ -28,7 +28,7 @@ from metrabs.command import (
     EXIT_OUT_OF_MEMORY,
     EXIT_SIGNAL_BASE,
     EXIT_WORKER_LOST,
-    DataRoot,
+    DataFolderSettings,
     asks_for_help,
     exit_code_of,
     fail,
@@ -37,7 +37,7 @@ from metrabs.command import (
 from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, UserError, WorkerLostError
 from metrabs.original_flags import RELEASED_FLAGS, check_released_flags
-from metrabs.settings import define_flag, define_flags, setting
+from metrabs.settings import define_flag, setting
 
 _ALIASES = {"dataset": "dataset3d"}
 # Settings whose values are names, in which hyphens count as underscores, or paths.
@@ -47,9 +47,9 @@ _USAGE = """Trains, predicts with and exports crop models. Examples:
       --logdir=separate
   python main.py --predict --logdir=separate --dataset=h36m
   python main.py --export_file=model --logdir=separate
-Predicting and exporting take all settings that are not given from the checkpoint. Paths are
-relative to DATA_ROOT/experiments, where DATA_ROOT is --data_root, else the environment variable
-DATA_ROOT, else metrabs_data in the working folder. --flagfile=FILE reads flags from a file."""
+Predicting and exporting take all settings that are not given from the checkpoint. Paths of
+runs are relative to the folder experiments in the data root, which is --data_root, else
+$DATA_ROOT, else metrabs_data in the working folder. --flagfile=FILE reads flags from a file."""
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -146,7 +146,8 @@ def _run_tasks(values: flags.FlagValues) -> int:
 
     if settings.get("dataset3d") in BUILTIN_3D:
         settings.setdefault("dataset2d", BUILTIN_2D)
-    DataRoot(values.data_root).use()
+    folders = DataFolderSettings(values.data_root, values.cache_dir).folders()
+    settings["data_root"] = str(folders.root)
     offer_builtin_datasets(settings.get("workers"))
     # TensorFlow takes seconds to load; errors in flags are reported without it.
     import tensorflow as tf
@@ -209,7 +210,6 @@ def _define_flags() -> flags.FlagValues:
         "export_file", None, "write the trained model as a SavedModel to this folder, relative to "
         "its checkpoint", values, module_name="tasks",
     )
-    define_flags(values, DataRoot, "tasks")
     for group, field, kind in all_settings():
         define_flag(values, field, kind, field.default, group)
     for released in RELEASED_FLAGS:

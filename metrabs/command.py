@@ -22,6 +22,7 @@ from absl import flags
 
 from metrabs import settings
 from metrabs.errors import UserError
+from metrabs.folders import DataFolders, is_data_root_given
 from metrabs.settings import setting
 
 EXIT_WRONG_INPUT = 1
@@ -34,39 +35,33 @@ EXIT_INTERRUPTED = EXIT_SIGNAL_BASE + signal.SIGINT
 DefineFlags = Callable[[flags.FlagValues], None]
 Action = Callable[[flags.FlagValues, Sequence[str]], Optional[int]]
 
-_DEFAULT_DATA_ROOT = "metrabs_data"  # in the working folder
 _logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class DataRoot:
+class DataRootSettings:
     """Where all data are."""
 
     data_root: Optional[str] = setting(
-        None, f"folder of all data; default: $DATA_ROOT, else {_DEFAULT_DATA_ROOT} in the working "
-        "folder",
+        None, "folder of all data; default: $DATA_ROOT, else metrabs_data in the working folder"
     )
 
-    def use(self) -> pathlib.Path:
-        """Makes this the data root of the process and its children; returns its absolute path."""
-        root = pathlib.Path(self.data_root).absolute() if self.data_root else default_data_root()
-        os.environ["DATA_ROOT"] = str(root)
-        return root
+    def folders(self) -> DataFolders:
+        """Returns where data are; that no data root is given anywhere is logged."""
+        return _logged_folders(self.data_root)
 
 
 @dataclasses.dataclass(frozen=True)
-class DataFolders(DataRoot):
+class DataFolderSettings(DataRootSettings):
     """Where all data and the cache files of datasets are."""
 
     cache_dir: Optional[str] = setting(
         None, "folder of cache files; default: $CACHE_DIR, else cache in the data root"
     )
 
-    def use(self) -> pathlib.Path:
-        """Also makes the cache folder that of the process and its children."""
-        if self.cache_dir:
-            os.environ["CACHE_DIR"] = str(pathlib.Path(self.cache_dir).absolute())
-        return super().use()
+    def folders(self) -> DataFolders:
+        """Returns where data and cache files are."""
+        return _logged_folders(self.data_root, self.cache_dir)
 
 
 def run_tool(
@@ -180,22 +175,19 @@ def required(values: flags.FlagValues, *names: str) -> list[str]:
 
 def define_data_root(values: flags.FlagValues) -> None:
     """Declares the flag `--data_root`."""
-    settings.define_flags(values, DataRoot)
+    settings.define_flags(values, DataRootSettings)
 
 
 def data_root_of(values: flags.FlagValues) -> pathlib.Path:
     """Returns the absolute path of the data root that the flags name, or the default one."""
-    return pathlib.Path(values.data_root).absolute() if values.data_root else default_data_root()
+    return _logged_folders(values.data_root).root
 
 
-def default_data_root() -> pathlib.Path:
-    """Returns $DATA_ROOT, or the folder `metrabs_data` in the working folder, which is logged."""
-    root = os.environ.get("DATA_ROOT")
-    if root:
-        return pathlib.Path(root).absolute()
-    path = pathlib.Path(_DEFAULT_DATA_ROOT).absolute()
-    _logger.info("DATA_ROOT is not set: data and runs are in '%s'.", path)
-    return path
+def _logged_folders(root: Optional[str], cache: Optional[str] = None) -> DataFolders:
+    folders = DataFolders.at(root, cache)
+    if not is_data_root_given(root):
+        _logger.info("DATA_ROOT is not set: data and runs are in '%s'.", folders.root)
+    return folders
 
 
 def quiet_tensorflow() -> None:

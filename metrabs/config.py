@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from metrabs.errors import UserError
 from metrabs.files import PathLike
+from metrabs.folders import DataFolders
 from metrabs.settings import checked_value, setting, unknown_setting_error
 
 _SPLITS = ("train", "valid", "test", "trainval")
@@ -24,7 +25,14 @@ _INTERPOLATIONS = ("nearest", "linear", "cubic", "area", "lanczos4")
 class RunConfig:
     """Where a run lives and what it reports."""
 
-    logdir: str = setting("default_logdir", "run folder, relative to $DATA_ROOT/experiments")
+    data_root: Optional[str] = setting(
+        None, "folder of all data and runs; default: $DATA_ROOT, else metrabs_data in the working "
+        "folder"
+    )
+    cache_dir: Optional[str] = setting(
+        None, "folder of cache files; default: $CACHE_DIR, else cache in the data root"
+    )
+    logdir: str = setting("default_logdir", "run folder, relative to experiments in the data root")
     comment: str = setting("", "free text that is written to the log")
     seed: int = setting(1, "seed of every random choice", at_least=0, at_most=2**32 - 1)
     workers: Optional[int] = setting(
@@ -38,7 +46,7 @@ class RunConfig:
         "info", "how much is logged", choices=("error", "warning", "info", "debug")
     )
     checkpoint_dir: Optional[str] = setting(
-        None, "checkpoint folder, relative to $DATA_ROOT/experiments; default: the logdir"
+        None, "checkpoint folder, relative to experiments in the data root; default: the logdir"
     )
     load_path: Optional[str] = setting(
         None, "checkpoint to resume from, predict with or export, relative to the checkpoint "
@@ -66,6 +74,12 @@ class RunConfig:
     wandb_project: Optional[str] = setting(
         None, "project of Weights & Biases to log to, too; default: none"
     )
+
+
+    @property
+    def folders(self) -> DataFolders:
+        """Where data and runs are."""
+        return DataFolders.at(self.data_root, self.cache_dir)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,7 +229,7 @@ class ModelConfig:
         "('batch' is what the release does)", choices=("example", "batch")
     )
     affine_weights: Optional[str] = setting(
-        None, "ACAE weights: an .npz file or a name under $DATA_ROOT/skeleton_conversion"
+        None, "ACAE weights: an .npz file, or a name in skeleton_conversion in the data root"
     )
     regularize_to_manifold: bool = setting(
         False, "fine-tune for consistency by regularising the output towards the latent space"
@@ -344,6 +358,10 @@ class Config:
         for group in _group_names():
             flat.update(dataclasses.asdict(getattr(self, group)))
         return flat
+
+    def portable(self) -> Config:
+        """Returns a copy without the folders of data, which are a matter of each call."""
+        return self.replace(data_root=None, cache_dir=None)
 
     def to_json(self) -> str:
         """Returns the settings as JSON text; `from_json` is the inverse."""

@@ -13,9 +13,9 @@ from . import source_tree as tree
 
 # A room imports only from rooms above it.
 _ROOMS = (
-    "errors", "files", "videos", "parallel", "progress", "importing", "resumable", "settings",
-    "config", "skeletons", "geometry", "visualization", "backbones", "acae", "models", "data",
-    "datasets", "training", "evaluation", "estimator", "synthetic", "predict", "hub",
+    "errors", "files", "folders", "videos", "parallel", "progress", "importing", "resumable",
+    "settings", "config", "skeletons", "geometry", "visualization", "backbones", "acae", "models",
+    "data", "datasets", "training", "evaluation", "estimator", "synthetic", "predict", "hub",
     "reproduction", "commands",
 )  # fmt: skip
 _FORBIDDEN = {

@@ -104,8 +104,8 @@ def test_unusable_cache_and_unknown_backbone_are_one_line(
     foreign = tmp_path / "foreign.pkl"
     foreign.write_bytes(b"no cache at all")
     config = tiny_config(tmp_path)
-    common = ["--train", "--training_steps=2", "--dataset2d=", f"--logdir={tmp_path / 'run'}",
-              "--backbone_weights=none"]
+    common = ["--train", f"--data_root={tmp_path}", "--training_steps=2", "--dataset2d=",
+              f"--logdir={tmp_path / 'run'}", "--backbone_weights=none"]
     for arguments in ([f"--dataset={foreign}"],
                       [f"--dataset={config.data.dataset3d}", "--backbone=alexnet"]):
         assert main(common + arguments) == 1
@@ -125,6 +125,19 @@ def test_without_data_root_all_data_are_in_a_folder_of_the_working_folder(
     assert f"data and runs are in '{tmp_path}/metrabs_data'" in error
     assert f"{tmp_path}/metrabs_data/experiments/run" in error
     assert not list(tmp_path.iterdir())
+
+
+def test_the_data_root_can_be_given_and_comes_before_the_environment(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATA_ROOT", "/nowhere")
+    monkeypatch.delenv("CACHE_DIR", raising=False)
+    root = tmp_path / "data"
+    assert main(["--export_file=model", "--logdir=run", f"--data_root={root}"]) == 1
+    assert f"{root}/experiments/run" in capsys.readouterr().err
+    assert main(["--train", "--training_steps=2", "--dataset=mine", f"--data_root={root}",
+                 "--backbone_weights=none"]) == 1
+    assert f"{root}/cache/mine.pkl" in capsys.readouterr().err
 
 
 def test_ends_of_training_have_their_exit_codes(

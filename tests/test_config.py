@@ -9,6 +9,7 @@ import pytest
 
 from metrabs.config import Config, all_settings
 from metrabs.errors import UserError
+from metrabs.folders import DataFolders
 from metrabs.settings import checked_value
 
 
@@ -55,3 +56,9 @@ def test_what_is_wrong_with_a_stored_description_is_one_short_line(
 
 def test_stored_descriptions_are_plain_json() -> None:
     assert json.loads(Config().to_json())["backbone"] == "efficientnetv2-s"
+
+
+def test_a_portable_copy_does_not_say_where_data_are() -> None:
+    config = Config().replace(data_root="/data", cache_dir="/caches", depth=4)
+    assert config.run.folders == DataFolders(pathlib.Path("/data"), pathlib.Path("/caches"))
+    assert config.portable() == Config().replace(depth=4)

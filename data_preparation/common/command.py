@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Optional
@@ -16,6 +15,7 @@ from data_preparation.common.setup import Setup
 from metrabs import settings
 from metrabs.command import data_root_of, define_data_root
 from metrabs.data.storage.cache import open_cache
+from metrabs.folders import DataFolders
 from metrabs.settings import from_flags, setting
 
 
@@ -97,5 +97,4 @@ def _output_state(converter: Converter, cache_dir: pathlib.Path) -> str:
 
 
 def _cache_dir(values: flags.FlagValues) -> pathlib.Path:
-    given = values.cache_dir or os.environ.get("CACHE_DIR")
-    return pathlib.Path(given or data_root_of(values) / "cache").absolute()
+    return DataFolders.at(data_root_of(values), values.cache_dir).cache

@@ -24,8 +24,9 @@ This page is made from the settings in the code by `{_COMMAND}`.
 - `--flagfile=FILE` reads flags from a file, one a line, as on the command line; lines that
   start with `#` are comments, and a file may name further ones. `--file=FILE` reads them written
   without the leading dashes. What comes later wins.
-- Relative paths of runs start at `$DATA_ROOT/experiments`. Where the environment variable
-  DATA_ROOT is not set, it is the folder `metrabs_data` in the working folder.
+- Relative paths of runs start at the folder `experiments` in the data root. The data root is
+  `--data_root`, else the environment variable DATA_ROOT, else the folder `metrabs_data` in the
+  working folder.
 - `--predict` and `--export_file` take the settings of the checkpoint for whatever is not given.
 
 ## Tasks

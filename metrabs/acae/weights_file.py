@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 import zipfile
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import numpy as np
 
 from metrabs.errors import UserError
 from metrabs.files import PathLike, atomic_path
+from metrabs.folders import DataFolders
 
 _SUM_TOLERANCE = 1e-3
 
@@ -111,16 +111,17 @@ def save_affine_weights(path: PathLike, weights: AffineWeights, **extra: Any) ->
         np.savez(file, **arrays)
 
 
-def load_affine_weights(path: PathLike) -> AffineWeights:
+def load_affine_weights(path: PathLike, folders: Optional[DataFolders] = None) -> AffineWeights:
     """Reads weights from a file.
 
     Args:
-        path: an .npz file, or the bare name of one in $DATA_ROOT/skeleton_conversion.
+        path: An .npz file, or the bare name of one in `skeleton_conversion` in the data root.
+        folders: Where data are; default: as the environment says.
 
     Raises:
         UserError: the file is missing or does not hold valid weights.
     """
-    path = find_affine_weights(path)
+    path = find_affine_weights(path, folders)
     try:
         with np.load(path, allow_pickle=False) as file:
             if not {"w1", "w2"} <= set(file):
@@ -133,24 +134,28 @@ def load_affine_weights(path: PathLike) -> AffineWeights:
         raise UserError(f"{path} is not a readable .npz file: {error}.") from error
 
 
-def find_affine_weights(name_or_path: PathLike) -> pathlib.Path:
+def find_affine_weights(
+    name_or_path: PathLike, folders: Optional[DataFolders] = None
+) -> pathlib.Path:
     """Returns the path of a weights file, given itself or as a bare name.
 
+    Args:
+        name_or_path: See `load_affine_weights`.
+        folders: Where data are; default: as the environment says.
+
     Raises:
-        UserError: there is no such file.
+        UserError: There is no such file.
     """
     path = pathlib.Path(name_or_path)
     candidates = [path]
-    data_root = os.environ.get("DATA_ROOT")
-    if data_root and len(path.parts) == 1:
-        folder = pathlib.Path(data_root) / "skeleton_conversion"
-        candidates += [folder / path, folder / f"{path}.npz"]
+    if len(path.parts) == 1:
+        candidates += (folders or DataFolders.at()).affine_weights_candidates(path)
     for candidate in candidates:
         if candidate.is_file():
             return candidate
     raise UserError(
-        f"Affine weights not found: {', '.join(map(str, candidates))}. Give an .npz file, or set "
-        "DATA_ROOT and give the name of a file in its folder skeleton_conversion."
+        f"Affine weights not found: {', '.join(map(str, candidates))}. Give an .npz file, or the "
+        "name of a file in the folder skeleton_conversion of the data root."
     )
 
 

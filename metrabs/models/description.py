@@ -58,7 +58,7 @@ class ModelDescription:
         """
         affine_weights = None
         if config.model.affine_weights:
-            loaded = load_affine_weights(config.model.affine_weights)
+            loaded = load_affine_weights(config.model.affine_weights, config.run.folders)
             affine_weights = loaded.for_joints(joint_info.names)
         return cls(config, joint_info, affine_weights, bone_lengths_mm)
 
@@ -109,7 +109,7 @@ class ModelDescription:
         }
         if self.bone_lengths_mm is not None:
             joints["bone_lengths_mm"] = self.bone_lengths_mm.tolist()
-        write_text_atomically(folder / CONFIG_FILE, self.config.to_json())
+        write_text_atomically(folder / CONFIG_FILE, self.config.portable().to_json())
         write_text_atomically(folder / JOINTS_FILE, json.dumps(joints))
 
     def replace(self, **settings: Any) -> ModelDescription:

@@ -12,6 +12,7 @@ from metrabs.settings import setting
 
 # Settings that do not influence the result of a training.
 _WITHOUT_INFLUENCE = (
+    "data_root", "cache_dir",
     "logdir", "comment", "workers", "loglevel", "checkpoint_dir", "load_path", "init_path",
     "pred_path", "checkpoint_period", "validate_period", "affine_weights", "load_backbone_from",
     "batch_size_test", "picture_period", "num_pictures", "wandb_project",

@@ -9,7 +9,6 @@ the test split, which nobody trains on, every image has all of them. `synth2d` h
 from __future__ import annotations
 
 import functools
-import os
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional
@@ -20,6 +19,7 @@ from metrabs.data.examples import Pose2DExample, Pose3DExample
 from metrabs.data.storage.cache import CacheWriter
 from metrabs.errors import UserError
 from metrabs.files import PathLike
+from metrabs.folders import DataFolders
 from metrabs.parallel import results_as_completed
 from metrabs.progress import progress_bar
 from metrabs.skeletons import JointInfo, tables
@@ -74,8 +74,8 @@ def build_dataset_suite(
         workers: processes; default: one per processor, at most 12; 0 or 1: only this process.
             With more, the calling script must be importable (`if __name__ == "__main__":`).
         on_progress: called with (images done, images in total); default: a progress bar.
-        data_root: folder to which the stored image paths are relative. Default: the environment
-            variable DATA_ROOT where `root` lies in it, else `root`.
+        data_root: folder to which the stored image paths are relative. Default: that of the
+            environment where `root` lies in it, else `root`.
 
     Returns:
         The path of each cache file by dataset name.
@@ -206,7 +206,7 @@ def _write_cache_2d(shards: Sequence[Shard], root: pathlib.Path, prefix: str) ->
 def _path_prefix(root: pathlib.Path, data_root: Optional[PathLike]) -> str:
     """Returns the prefix that makes paths relative to the suite relative to the data root."""
     if data_root is None:
-        data_root = os.environ.get("DATA_ROOT", root)
+        data_root = DataFolders.at().root
         if not root.absolute().is_relative_to(pathlib.Path(data_root).absolute()):
             data_root = root
     absolute = pathlib.Path(data_root).absolute()

@@ -6,7 +6,8 @@ import functools
 import logging
 from typing import Optional
 
-from metrabs.data.datasets import data_root, register_maker
+from metrabs.data.datasets import register_builder
+from metrabs.folders import DataFolders
 from metrabs.synthetic.dataset_suite import build_dataset_suite
 
 BUILTIN_3D = ("synth1", "synth3", "synth14", "synth28")
@@ -16,15 +17,15 @@ _logger = logging.getLogger(__name__)
 
 
 def offer_builtin_datasets(workers: Optional[int] = None) -> None:
-    """Lets the opening of a built-in dataset build it below $DATA_ROOT if it has no cache yet.
+    """Lets the opening of a built-in dataset build it in the data root if it has no cache yet.
 
     Args:
         workers: processes that render; None: one per processor.
     """
     for name in (*BUILTIN_3D, BUILTIN_2D):
-        register_maker(name, functools.partial(_make, name, workers))
+        register_builder(name, functools.partial(_make, name, workers))
 
 
-def _make(name: str, workers: Optional[int]) -> None:
+def _make(name: str, workers: Optional[int], folders: DataFolders) -> None:
     _logger.info("Building the built-in datasets, since '%s' does not exist yet.", name)
-    build_dataset_suite(data_root(), workers=workers)
+    build_dataset_suite(folders.root, data_root=folders.root, workers=workers)

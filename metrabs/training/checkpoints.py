@@ -17,7 +17,6 @@ from typing import Any, Optional, Union
 import tensorflow as tf
 
 from metrabs.config import Config
-from metrabs.data.datasets import data_root
 from metrabs.errors import UserError
 from metrabs.files import PathLike, write_text_atomically
 from metrabs.models.crop_model import CropModel
@@ -122,21 +121,19 @@ class CheckpointManager:
         return [name for name in names if (self.folder / f"{name}.index").exists()]
 
 
-def resolve_run_path(path: str) -> pathlib.Path:
-    """Returns an absolute path; relative ones start at $DATA_ROOT/experiments."""
-    if pathlib.Path(path).is_absolute():
-        return pathlib.Path(path)
-    return data_root() / "experiments" / path
+def resolve_run_path(config: Config, path: str) -> pathlib.Path:
+    """Returns an absolute path; relative ones start at `experiments` in the run's data root."""
+    return config.run.folders.experiment_path(path)
 
 
 def run_folder(config: Config) -> pathlib.Path:
     """Returns the folder of a run's logs."""
-    return resolve_run_path(config.run.logdir)
+    return resolve_run_path(config, config.run.logdir)
 
 
 def checkpoint_folder(config: Config) -> pathlib.Path:
     """Returns the folder of a run's checkpoints."""
-    return resolve_run_path(config.run.checkpoint_dir or config.run.logdir)
+    return resolve_run_path(config, config.run.checkpoint_dir or config.run.logdir)
 
 
 def latest_checkpoint(folder: PathLike) -> Optional[pathlib.Path]:

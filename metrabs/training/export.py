@@ -37,7 +37,8 @@ def export_crop_model(config: Config, path: PathLike) -> pathlib.Path:
     model = load_crop_model(checkpoint, config)
     with atomic_folder(folder) as new_folder:
         _write(model, new_folder)
-        (new_folder / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
+        stored = config.portable().to_json()
+        (new_folder / CONFIG_FILE).write_text(stored, encoding="utf-8")
     _logger.info("Exported %s to %s", checkpoint.name, folder)
     return folder
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from metrabs.acae.weights_file import load_affine_weights
 from metrabs.backbones.registry import ensure_weights
-from metrabs.config import Config, DataConfig
+from metrabs.config import Config
 from metrabs.data.datasets import open_dataset
 from metrabs.data.examples import Pose3DExample
 from metrabs.errors import UserError
@@ -66,7 +66,7 @@ def load_crop_model(checkpoint: pathlib.Path, config: Optional[Config] = None) -
     description = ModelDescription.read(checkpoint.parent, config)
     config, joint_info = with_supported_dtype(description.config), description.joint_info
     if config.model.model_class == "Model25D" and config.data.bone_length_dataset:
-        lengths = typical_bone_lengths(config.data, joint_info)
+        lengths = typical_bone_lengths(config, joint_info)
         description = dataclasses.replace(description, bone_lengths_mm=lengths)
     description = dataclasses.replace(description, config=config)
     model = build_crop_model(description, pretrained=False)
@@ -92,17 +92,17 @@ def describe_model(
     lengths = None
     if config.model.model_class == "Model25D":
         if resumed is None or config.data.bone_length_dataset:
-            lengths = typical_bone_lengths(config.data, joint_info)
+            lengths = typical_bone_lengths(config, joint_info)
         else:
             lengths = ModelDescription.read(resumed.parent).bone_lengths_mm
     return ModelDescription.for_training(config, joint_info, lengths)
 
 
-def typical_bone_lengths(config: DataConfig, joint_info: JointInfo) -> np.ndarray:
+def typical_bone_lengths(config: Config, joint_info: JointInfo) -> np.ndarray:
     """Returns mean bone lengths over the training examples of a dataset.
 
     Args:
-        config: Settings of the data; the dataset is `bone_length_dataset`, else `dataset3d`.
+        config: Settings of the run; the dataset is `bone_length_dataset`, else `dataset3d`.
         joint_info: Joints of the model, with its E bones.
 
     Returns:
@@ -111,16 +111,16 @@ def typical_bone_lengths(config: DataConfig, joint_info: JointInfo) -> np.ndarra
     Raises:
         UserError: the dataset has another skeleton.
     """
-    name = config.bone_length_dataset or config.dataset3d
-    dataset = open_dataset(name)
+    name, split = config.data.bone_length_dataset or config.data.dataset3d, config.data.train_on
+    dataset = open_dataset(name, config.run.folders)
     if dataset.joint_info != joint_info:
         raise UserError(
             f"The joints of --bone_length_dataset={name} are not those of the model; choose a "
             "dataset with the same skeleton."
         )
-    if config.train_on in dataset.bone_lengths_mm:  # measured when the dataset was merged
-        return dataset.bone_lengths_mm[config.train_on]
-    examples = dataset.phase(config.train_on)
+    if split in dataset.bone_lengths_mm:  # measured when the dataset was merged
+        return dataset.bone_lengths_mm[split]
+    examples = dataset.phase(split)
     _logger.info("Measuring the bones of %d examples of %s", len(examples), name)
     poses = (e.world_coords for e in examples if isinstance(e, Pose3DExample))
     return mean_bone_lengths(poses, joint_info)
@@ -141,13 +141,13 @@ def check_initial_weights(
     """
     variant_class(config.model)
     if config.model.affine_weights:
-        load_affine_weights(config.model.affine_weights)
+        load_affine_weights(config.model.affine_weights, config.run.folders)
     if resumed is not None:
         return
     if config.run.init_path:
         find_checkpoint(config.run.init_path, folder)
     elif config.model.load_backbone_from:
-        _find_trained_model(resolve_run_path(config.model.load_backbone_from))
+        _find_trained_model(resolve_run_path(config, config.model.load_backbone_from))
     else:
         ensure_weights(config.model.backbone, config.model.backbone_weights)
 

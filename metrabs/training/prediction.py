@@ -15,6 +15,7 @@ from metrabs.config import Config
 from metrabs.data.datasets import open_dataset
 from metrabs.data.loading.pipeline import evaluation_batches
 from metrabs.errors import UserError
+from metrabs.folders import DataFolders
 from metrabs.geometry.projection import project_pose
 from metrabs.models.crop_model import CropModel
 from metrabs.models.joint_selection import skeleton_indices
@@ -144,7 +145,8 @@ def predict(config: Config) -> pathlib.Path:
         config.run.pred_path or f"predictions_{pathlib.Path(config.data.dataset3d).stem}.npz"
     )
     check_prediction_path(path)
-    dataset = open_dataset(config.data.dataset3d)
+    folders = config.run.folders
+    dataset = open_dataset(config.data.dataset3d, folders)
     examples = dataset.phase(config.data.test_on)
     if not len(examples):
         raise UserError(
@@ -152,10 +154,10 @@ def predict(config: Config) -> pathlib.Path:
             "split. Choose another --test_on."
         )
     model = load_crop_model(checkpoint, config)
-    indices = _output_joint_indices(model.joint_info, config.data.output_joints)
+    indices = _output_joint_indices(model.joint_info, config.data.output_joints, folders)
     batch_size = config.data.batch_size_test
     batches = evaluation_batches(
-        examples, dataset.joint_info, config.loading, batch_size, config.run.workers
+        examples, dataset.joint_info, config.loading, batch_size, config.run.workers, folders
     )
     num_batches = -(-len(examples) // batch_size)
     predictions = predicted_batches(
@@ -179,7 +181,9 @@ def _predict_with_mirroring(model: CropModel) -> Callable[[tf.Tensor, tf.Tensor]
     return _predict_batch
 
 
-def _output_joint_indices(joint_info: JointInfo, skeleton: Optional[str]) -> list[int]:
+def _output_joint_indices(
+    joint_info: JointInfo, skeleton: Optional[str], folders: DataFolders
+) -> list[int]:
     """Finds the model's joints that make up a skeleton: a dataset's, a merged one, or all."""
     if not skeleton:
         return list(range(joint_info.num_joints))
@@ -187,4 +191,5 @@ def _output_joint_indices(joint_info: JointInfo, skeleton: Optional[str]) -> lis
         suffix = tables.format_suffix(tables.format_members(skeleton)[0])
         names = tables.dataset_joint_info(skeleton, merged_names=False).names
         return skeleton_indices(joint_info.names, names, suffix)
-    return skeleton_indices(joint_info.names, open_dataset(skeleton).joint_info.names, skeleton)
+    names = open_dataset(skeleton, folders).joint_info.names
+    return skeleton_indices(joint_info.names, names, skeleton)

@@ -53,7 +53,8 @@ class ValidationPreviews:
         indices = np.linspace(0, len(examples) - 1, count).round().astype(int)
         chosen = [examples[int(index)] for index in indices]
         return next(evaluation_batches(
-            chosen, self._dataset.joint_info, self._config.loading, count, workers=0
+            chosen, self._dataset.joint_info, self._config.loading, count, workers=0,
+            folders=self._config.run.folders,
         ))
 
     def _draw_example(self, example: dict[str, Any], predicted: np.ndarray) -> np.ndarray:

@@ -170,10 +170,11 @@ def _num_steps(config: Config) -> int:
 
 
 def _open_datasets(config: Config) -> _Datasets:
-    labeled3d = open_dataset(config.data.dataset3d)
-    labeled2d = open_dataset(config.data.dataset2d) if config.data.dataset2d else None
+    folders = config.run.folders
+    labeled3d = open_dataset(config.data.dataset3d, folders)
+    labeled2d = open_dataset(config.data.dataset2d, folders) if config.data.dataset2d else None
     if config.data.model_joints and (
-        open_dataset(config.data.model_joints).joint_info != labeled3d.joint_info
+        open_dataset(config.data.model_joints, folders).joint_info != labeled3d.joint_info
     ):
         raise UserError(
             f"The model's joints (--model_joints={config.data.model_joints}) must be those of the "
@@ -232,7 +233,7 @@ def _initialize(
         restore_model(trainer.crop_model, find_checkpoint(config.run.init_path, manager.folder))
     elif config.model.load_backbone_from:
         initialize_from_trained_model(
-            trainer.crop_model, resolve_run_path(config.model.load_backbone_from)
+            trainer.crop_model, resolve_run_path(config, config.model.load_backbone_from)
         )
     if resumed is None:
         trainer.optimizer.initialize_ema(trainer.crop_model.trainable_variables)

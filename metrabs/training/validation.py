@@ -35,7 +35,7 @@ def validation_metrics(
     """
     batches = evaluation_batches(
         dataset.phase(config.data.validate_on), dataset.joint_info, config.loading,
-        config.data.batch_size_test, config.run.workers,
+        config.data.batch_size_test, config.run.workers, config.run.folders,
     )
     small_inputs: list[tuple[np.ndarray, np.ndarray]] = []
     poses = predict_poses(model, _record_inputs(batches, small_inputs))

@@ -6,6 +6,7 @@ from metrabs.data import datasets
 from metrabs.data.examples import PoseDataset
 from metrabs.data.storage.cache import write_cache
 from metrabs.errors import UserError
+from metrabs.folders import DataFolders
 from tests.data.conftest import JOINTS
 
 
@@ -40,25 +41,22 @@ def test_an_unprepared_dataset_is_reported_with_what_is_there(root):
         datasets.open_dataset("huge8")
 
 
-def test_image_paths_are_relative_to_the_data_root_unless_absolute(root):
-    assert datasets.resolve_image_path("a/b.jpg") == str(root / "a/b.jpg")
-    assert datasets.resolve_image_path("/x/b.jpg") == "/x/b.jpg"
+def test_datasets_of_another_data_root_can_be_opened(root, tmp_path):
+    write_cache(tmp_path / "other" / "cache" / "tiny.pkl", PoseDataset("tiny", JOINTS))
+    with pytest.raises(UserError, match="'tiny'"):
+        datasets.open_dataset("tiny")
+    assert datasets.open_dataset("tiny", DataFolders.at(tmp_path / "other")).name == "tiny"
 
 
-def test_a_missing_data_root_is_reported(monkeypatch):
-    monkeypatch.delenv("DATA_ROOT", raising=False)
-    with pytest.raises(UserError, match="DATA_ROOT is not set"):
-        datasets.resolve_image_path("a.jpg")
+def test_a_dataset_with_a_builder_is_built_when_it_is_first_opened(root, monkeypatch):
+    monkeypatch.setattr(datasets, "_builders", {})
+    built_in = []
 
+    def build(folders):
+        write_cache(folders.cache / "fresh.pkl", PoseDataset("fresh", JOINTS))
+        built_in.append(folders.root)
 
-def test_a_dataset_with_a_maker_is_made_when_it_is_first_opened(root, monkeypatch):
-    monkeypatch.setattr(datasets, "_makers", {})
-    made = []
-
-    def make():
-        made.append(write_cache(root / "cache" / "fresh.pkl", PoseDataset("fresh", JOINTS)))
-
-    datasets.register_maker("fresh", make)
+    datasets.register_builder("fresh", build)
     assert datasets.open_dataset("fresh").name == "fresh"
     assert datasets.open_dataset("fresh").name == "fresh"
-    assert len(made) == 1
+    assert built_in == [root]

@@ -7,11 +7,11 @@ from metrabs.synthetic import on_demand
 def test_builtin_datasets_are_built_below_the_data_root_when_opened(tmp_path, monkeypatch):
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
     monkeypatch.delenv("CACHE_DIR", raising=False)
-    monkeypatch.setattr(datasets, "_makers", {})
+    monkeypatch.setattr(datasets, "_builders", {})
 
-    def build_small_suite(root, workers):
-        return build(root, workers=workers, examples_per_dataset=1, valid_examples_per_dataset=1,
-                     num_test_examples=1, examples_per_dataset_2d=1)
+    def build_small_suite(root, data_root, workers):
+        return build(root, data_root=data_root, workers=workers, examples_per_dataset=1,
+                     valid_examples_per_dataset=1, num_test_examples=1, examples_per_dataset_2d=1)
 
     build = on_demand.build_dataset_suite
     monkeypatch.setattr(on_demand, "build_dataset_suite", build_small_suite)

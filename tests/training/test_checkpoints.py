@@ -145,3 +145,5 @@ def test_relative_folders_start_at_the_experiments(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("DATA_ROOT", "/data")
     assert run_folder(Config().replace(logdir="a/b")) == pathlib.Path("/data/experiments/a/b")
     assert run_folder(Config().replace(logdir="/a/b")) == pathlib.Path("/a/b")
+    elsewhere = Config().replace(logdir="a/b", data_root="/elsewhere")
+    assert run_folder(elsewhere) == pathlib.Path("/elsewhere/experiments/a/b")

@@ -40,7 +40,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Exception("URL fetch failure on https://example.org/weights.h5: None -- no network")
 
     monkeypatch.setattr(tf.keras.applications, "ResNet50", fail)
-    monkeypatch.setattr(train_module, "open_dataset", lambda name: pytest.fail("data was opened"))
+    monkeypatch.setattr(train_module, "open_dataset", lambda *_: pytest.fail("data was opened"))
 
 
 def _config(folder: pathlib.Path, **settings: Any) -> Config:
@@ -157,7 +157,7 @@ def test_bone_lengths_are_means_over_the_training_examples(tmp_path: pathlib.Pat
     examples = open_dataset(config.data.dataset3d).train
     poses = np.stack([example.world_coords for example in examples])
     expected = mean_bone_lengths(poses, JOINTS_3D)
-    np.testing.assert_array_equal(typical_bone_lengths(config.data, JOINTS_3D), expected)
+    np.testing.assert_array_equal(typical_bone_lengths(config, JOINTS_3D), expected)
     description = describe_model(config, JOINTS_3D, resumed=None)
     np.testing.assert_array_equal(description.bone_lengths_mm, expected)
     metro = config.replace(model_class="Metro")
@@ -170,13 +170,13 @@ def test_bone_lengths_that_are_stored_with_the_dataset_are_used(tmp_path: pathli
     stored = np.arange(len(JOINTS_3D.edges), dtype=np.float32)
     write_cache(config.data.dataset3d, dataclasses.replace(
         dataset, bone_lengths_mm={config.data.train_on: stored}))
-    np.testing.assert_array_equal(typical_bone_lengths(config.data, JOINTS_3D), stored)
+    np.testing.assert_array_equal(typical_bone_lengths(config, JOINTS_3D), stored)
 
 
 def test_bone_lengths_come_from_the_skeleton_of_the_model(tmp_path: pathlib.Path) -> None:
     config = tiny_config(tmp_path, model_class="Model25D")
     with pytest.raises(UserError, match="not those of the model"):
-        typical_bone_lengths(config.data, JOINTS_2D)
+        typical_bone_lengths(config, JOINTS_2D)
 
 
 def test_model25d_trains_and_carries_its_bone_lengths(tmp_path: pathlib.Path) -> None:
@@ -190,7 +190,7 @@ def test_model25d_trains_and_carries_its_bone_lengths(tmp_path: pathlib.Path) ->
     assert stored.data.bone_length_dataset is None
     model = load_crop_model(checkpoint, stored.replace(dataset3d="elsewhere"))
     np.testing.assert_array_equal(
-        model.variant.bone_lengths_mm, typical_bone_lengths(config.data, JOINTS_3D))
+        model.variant.bone_lengths_mm, typical_bone_lengths(config, JOINTS_3D))
     resumed = describe_model(stored.replace(dataset3d="elsewhere"), JOINTS_3D, checkpoint)
     np.testing.assert_array_equal(resumed.bone_lengths_mm, model.variant.bone_lengths_mm)
     with pytest.raises(UserError, match="model_class was Model25D, is Metrabs"):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import pathlib
+from typing import Optional
 
 from metrabs.data.augmentation.occluder_table import OccluderTable, has_occluders
 from metrabs.data.augmentation.pools import AugmentationPools, synthetic_pools
+from metrabs.folders import DataFolders
 
 OCCLUDERS_FOLDER = "pascal_voc/occluders"
 BACKGROUNDS_FOLDER = "inria_holidays/jpg_small"
@@ -22,18 +23,21 @@ BACKGROUNDS_LIST = "inria_holidays/non_person_images.txt"
 _logger = logging.getLogger(__name__)
 
 
-def default_pools() -> AugmentationPools:
-    """Returns what augmentation pastes where nothing else is said: see the module's text.
+def default_pools(folders: Optional[DataFolders] = None) -> AugmentationPools:
+    """Returns what augmentation pastes where no pools are given; see the module's docstring.
+
+    Args:
+        folders: Where data are; default: as the environment says.
 
     Raises:
         UserError: prepared files are damaged.
     """
-    return _pools_below(os.environ.get("DATA_ROOT", ""))
+    return _pools_below((folders or DataFolders.at()).root)
 
 
-def log_default_pools() -> None:
-    """Says in the log, once for each data root, where `default_pools` finds its pictures."""
-    _log_pools_below(os.environ.get("DATA_ROOT", ""))
+def log_default_pools(folders: Optional[DataFolders] = None) -> None:
+    """Logs, once for each data root, where `default_pools` finds its images."""
+    _log_pools_below((folders or DataFolders.at()).root)
 
 
 def background_paths(root: pathlib.Path) -> list[str]:
@@ -46,18 +50,16 @@ def background_paths(root: pathlib.Path) -> list[str]:
 
 
 @functools.lru_cache(maxsize=2)
-def _pools_below(root: str) -> AugmentationPools:
-    backgrounds = background_paths(pathlib.Path(root)) if root else []
-    folder = pathlib.Path(root, OCCLUDERS_FOLDER)
-    has_objects = bool(root) and has_occluders(folder)
+def _pools_below(root: pathlib.Path) -> AugmentationPools:
+    folder = root / OCCLUDERS_FOLDER
     return AugmentationPools(
-        OccluderTable(folder) if has_objects else synthetic_pools().occluders,
-        backgrounds or synthetic_pools().backgrounds,
+        OccluderTable(folder) if has_occluders(folder) else synthetic_pools().occluders,
+        background_paths(root) or synthetic_pools().backgrounds,
     )
 
 
 @functools.lru_cache(maxsize=2)
-def _log_pools_below(root: str) -> None:
+def _log_pools_below(root: pathlib.Path) -> None:
     pools = _pools_below(root)
     objects = "Pascal VOC" if isinstance(pools.occluders, OccluderTable) else (
         "synthetic (real ones: docs/prepare/pascal_voc.md)"

@@ -24,6 +24,7 @@ from metrabs.data.augmentation.view import (
 from metrabs.data.loading import crops
 from metrabs.data.storage.masks import decode_mask
 from metrabs.data.traits import ColorCorrection
+from metrabs.folders import DataFolders
 from metrabs.geometry.camera import Camera
 
 
@@ -53,7 +54,8 @@ class AugmentedCrop:
         is_training: whether to augment; otherwise only if `config.test_aug`, without mirroring.
         chances: probabilities of the effects.
         seeds: of the effects.
-        pools: objects and backgrounds to paste; None means `default_pools`.
+        pools: objects and backgrounds to paste; None means `default_pools` of the folders.
+        folders: Where data are; None means as the environment says.
     """
 
     config: LoadingConfig
@@ -61,6 +63,7 @@ class AugmentedCrop:
     chances: Chances
     seeds: Seeds
     pools: Optional[AugmentationPools] = None
+    folders: Optional[DataFolders] = None
 
     @property
     def is_augmented(self) -> bool:
@@ -101,7 +104,7 @@ class AugmentedCrop:
             crop = correct_colors(crop, correction)
         if not self.is_augmented:
             return crop
-        pools = self.pools if self.pools is not None else default_pools()
+        pools = self.pools if self.pools is not None else default_pools(self.folders)
         if crop_mask is not None and background_rng is not None:
             crop = replace_background(crop, crop_mask, pools, self.config, background_rng)
         appearance_rng = seeded_generator(self.seeds.appearance)

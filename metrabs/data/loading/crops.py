@@ -9,10 +9,10 @@ import numpy as np
 
 from metrabs.config import LoadingConfig
 from metrabs.data.augmentation.view import ViewChange
-from metrabs.data.datasets import resolve_image_path
 from metrabs.data.examples import Example
 from metrabs.data.storage.images import read_image
 from metrabs.errors import UserError
+from metrabs.folders import DataFolders
 from metrabs.geometry import boxes
 from metrabs.geometry.camera import Camera
 from metrabs.geometry.reprojection import reproject_image, reproject_image_points
@@ -30,15 +30,19 @@ def interpolation_flag(name: str) -> int:
     return _INTERPOLATIONS[name]
 
 
-def load_image(example: Example) -> np.ndarray:
+def load_image(example: Example, folders: Optional[DataFolders] = None) -> np.ndarray:
     """Returns the image of an example, uint8 [h, w, 3] RGB, from memory or from its file.
+
+    Args:
+        example: The example.
+        folders: Where data are; default: as the environment says.
 
     Raises:
         UserError: the file is missing or is not an image.
     """
     if example.image is not None:
         return example.image
-    return read_image(resolve_image_path(example.image_path))
+    return read_image((folders or DataFolders.at()).image_path(example.image_path))
 
 
 def calibrated_crop_camera(

@@ -13,6 +13,7 @@ from metrabs.data.augmentation.view import ViewChange
 from metrabs.data.examples import Pose2DExample
 from metrabs.data.loading import crops
 from metrabs.data.loading.augmented_crop import AugmentedCrop, Chances, Seeds
+from metrabs.folders import DataFolders
 from metrabs.geometry.camera import Camera
 from metrabs.geometry.reprojection import reproject_image_points
 from metrabs.skeletons import JointInfo
@@ -25,6 +26,7 @@ _LOWEST_USABLE = 0.95
 def load_example_2d(
     example: Pose2DExample, joint_info: JointInfo, config: LoadingConfig, is_training: bool,
     rng: np.random.Generator, pools: Optional[AugmentationPools] = None,
+    folders: Optional[DataFolders] = None,
 ) -> dict[str, Any]:
     """Crops a person, augments the crop and moves the 2D joints into it.
 
@@ -38,6 +40,7 @@ def load_example_2d(
         is_training: whether to augment.
         rng: of this example alone.
         pools: objects and backgrounds to paste; default: `default_pools`.
+        folders: Where data are; default: as the environment says.
 
     Returns:
         image_2d: uint8 [side, side, 3] RGB.
@@ -57,9 +60,9 @@ def load_example_2d(
         background=config.background_aug_prob,
         occlusion=config.occlude_aug_prob_2d,
     )
-    crop = AugmentedCrop(config, is_training, chances, seeds, pools)
+    crop = AugmentedCrop(config, is_training, chances, seeds, pools, folders)
     box, change = crop.draw_box_and_view(example.bbox)
-    stored_image = crops.load_image(example)
+    stored_image = crops.load_image(example, folders)
     camera, crop_camera = _cameras(example, stored_image.shape, box, config.proc_side, change)
     image = crop.render(stored_image, example.mask, camera, crop_camera)
     coords = _usable_coords(example.coords, stored_image.shape[0])

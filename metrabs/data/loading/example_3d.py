@@ -13,6 +13,7 @@ from metrabs.data.examples import Pose3DExample
 from metrabs.data.loading import crops
 from metrabs.data.loading.augmented_crop import AugmentedCrop, Chances, Seeds
 from metrabs.data.traits import traits_of
+from metrabs.folders import DataFolders
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import JointInfo
 
@@ -20,6 +21,7 @@ from metrabs.skeletons import JointInfo
 def load_example_3d(
     example: Pose3DExample, joint_info: JointInfo, config: LoadingConfig, is_training: bool,
     rng: np.random.Generator, pools: Optional[AugmentationPools] = None, dataset_name: str = "",
+    folders: Optional[DataFolders] = None,
 ) -> dict[str, Any]:
     """Crops a person, augments the crop and expresses the joints in the crop's camera.
 
@@ -30,7 +32,8 @@ def load_example_3d(
         is_training: whether to augment; otherwise only if `config.test_aug`, without mirroring.
         rng: of this example alone.
         pools: objects and backgrounds to paste; default: `default_pools`.
-        dataset_name: of the (merged) dataset that the example is taken from.
+        dataset_name: Name of the (merged) dataset that the example is taken from.
+        folders: Where data are; default: as the environment says.
 
     Returns:
         image: uint8 [side, side, 3] RGB.
@@ -57,11 +60,11 @@ def load_example_3d(
     )
     appearance, background, view, partial_view = (draw_seed(rng) for _ in range(4))
     seeds = Seeds(appearance, background, view, partial_view)
-    crop = AugmentedCrop(config, is_training, chances, seeds, pools)
+    crop = AugmentedCrop(config, is_training, chances, seeds, pools, folders)
     box, change = crop.draw_box_and_view(example.bbox)
     crop_camera = crops.calibrated_crop_camera(example.camera, box, config.proc_side, change)
     image = crop.render(
-        crops.load_image(example), example.mask, example.camera, crop_camera,
+        crops.load_image(example, folders), example.mask, example.camera, crop_camera,
         traits.correction_for(example.image_path),
     )
     mirroring = joint_info.mirror_mapping if change.is_mirrored else None

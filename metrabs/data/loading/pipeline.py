@@ -27,6 +27,7 @@ from metrabs.data.loading.original_sampler import ReleasedPlan, stream_generator
 from metrabs.data.loading.sampler import BatchPlan, item_seeds, section_members
 from metrabs.data.loading.worker_pool import results_in_order
 from metrabs.errors import UserError
+from metrabs.folders import DataFolders
 from metrabs.skeletons import JointInfo
 
 Batch = dict[str, np.ndarray]
@@ -47,7 +48,8 @@ class ExampleLoader:
         config: loading settings.
         is_training: whether to augment.
         dataset_name: name of the merged dataset.
-        pools: what augmentation pastes; None means those of the worker's data root.
+        pools: what augmentation pastes; None means what is prepared in the data root.
+        folders: Where data are; None means as the environment says.
     """
 
     examples: Sequence[Example]
@@ -56,6 +58,7 @@ class ExampleLoader:
     is_training: bool
     dataset_name: str = ""
     pools: Optional[AugmentationPools] = None
+    folders: Optional[DataFolders] = None
 
     def load_batch(self, indices: np.ndarray, seeds: np.ndarray) -> Batch:
         """Loads examples into one array for each of their values.
@@ -95,9 +98,9 @@ class ExampleLoader:
         rng = np.random.default_rng(seed)
         args = (self.joint_info, self.config, self.is_training, rng, self.pools)
         if isinstance(example, Pose3DExample):
-            values = load_example_3d(example, *args, dataset_name=self.dataset_name)
+            values = load_example_3d(example, *args, self.dataset_name, self.folders)
         else:
-            values = load_example_2d(example, *args)
+            values = load_example_2d(example, *args, self.folders)
         return {k: v.encode("utf-8") if isinstance(v, str) else v for k, v in values.items()}
 
 
@@ -115,7 +118,8 @@ def training_batches(
     Args:
         dataset3d: 3D examples; those of the split `config.data.train_on` are used.
         dataset2d: 2D examples (training and validation split), or None for 3D only.
-        config: batch sizes (of the joint batch), loading settings, seed, number of workers.
+        config: batch sizes (of the joint batch), loading settings, seed, number of workers, data
+            root.
         start_step: steps that are already done.
         num_steps: number of batches to yield.
         pools: what augmentation pastes; default: what is prepared below the data root, else
@@ -141,7 +145,7 @@ def training_batches(
             make_stream(dataset2d, "trainval", data.batch_size_2d, stream=_STREAM_2D)
         )
     if pools is None:
-        log_default_pools()
+        log_default_pools(config.run.folders)
     steps = range(start_step, start_step + num_steps)
     tasks = (stream.task(step) for step in steps for stream in streams)
     batches = results_in_order(_load_batch, tasks, config.run.workers)
@@ -150,7 +154,7 @@ def training_batches(
 
 def evaluation_batches(
     examples: Sequence[Example], joint_info: JointInfo, config: LoadingConfig, batch_size: int,
-    workers: Optional[int] = None,
+    workers: Optional[int] = None, folders: Optional[DataFolders] = None,
 ) -> Iterator[Batch]:
     """Yields all examples once, in order and without augmentation; the last batch may be smaller.
 
@@ -162,6 +166,7 @@ def evaluation_batches(
         config: loading settings; `test_aug` switches augmentation on.
         batch_size: examples per batch.
         workers: number of processes as in `metrabs.config.RunConfig`.
+        folders: Where data are; default: as the environment says.
 
     Yields:
         As `training_batches`.
@@ -169,7 +174,10 @@ def evaluation_batches(
     Raises:
         UserError: an image is missing or damaged.
     """
-    encoded = _encode(ExampleLoader(examples, joint_info, config, False))
+    loader = ExampleLoader(
+        examples, joint_info, config, is_training=False, folders=folders or DataFolders.at()
+    )
+    encoded = _encode(loader)
     starts = range(0, len(examples), batch_size)
     ranges = ((start, min(start + batch_size, len(examples))) for start in starts)
     tasks = (
@@ -213,7 +221,8 @@ def _training_stream(
     make_plan = _released_plan if config.data.released_order else BatchPlan
     plan = make_plan(examples, size, config.run.seed, dataset.shares, stream)
     loader = ExampleLoader(
-        examples, dataset.joint_info, config.loading, True, dataset.name, pools
+        examples, dataset.joint_info, config.loading, True, dataset.name, pools,
+        config.run.folders,
     )
     return _TrainingStream(plan, _encode(loader), slice(shard_index, None, num_shards))
 

@@ -53,7 +53,7 @@ def results_in_order(
     if workers == 0:
         yield from (work(*task) for task in tasks)
         return
-    pool = process_pool(workers, os.environ.get("DATA_ROOT", ""))
+    pool = process_pool(workers)
     free_files: list[SharedFile] = []
     pending: collections.deque[_Pending] = collections.deque()
     try:
@@ -109,13 +109,11 @@ def _work_in_file(
 
 
 @functools.cache
-def process_pool(
-    workers: int, data_root: str
-) -> concurrent.futures.ProcessPoolExecutor:
-    """Returns the pool of that many processes that work below a data root."""
+def process_pool(workers: int) -> concurrent.futures.ProcessPoolExecutor:
+    """Returns the pool of that many processes."""
     # Forking a program that runs TensorFlow can hang it; new interpreters are safe.
     pool = concurrent.futures.ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _set_up_worker, (data_root,)
+        workers, multiprocessing.get_context("spawn"), _set_up_worker
     )
     # NumPy reads its number of threads when it is imported, which is before `_set_up_worker`.
     with _environment(OMP_NUM_THREADS="1"):
@@ -139,8 +137,7 @@ def _environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _set_up_worker(data_root: str) -> None:
-    os.environ["DATA_ROOT"] = data_root
+def _set_up_worker() -> None:
     cv2.setNumThreads(1)  # there are as many processes as processors
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_exit_with_parent, daemon=True).start()

@@ -24,8 +24,8 @@ class ImageError(UserError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(
-            f"Image '{path}' {reason}. Restore the file, or check that DATA_ROOT is the folder "
-            "for which the dataset was prepared."
+            f"Image '{path}' {reason}. Restore the file, or check that the data root is the "
+            "folder for which the dataset was prepared."
         )
         self.path = path
         self._reason = reason

@@ -9,6 +9,7 @@ import pytest
 from metrabs.data.augmentation import sources
 from metrabs.data.augmentation.occluder_table import write_occluders
 from metrabs.data.augmentation.pools import Occluder, synthetic_pools
+from metrabs.folders import DataFolders
 
 RED = Occluder(np.tile(np.uint8([255, 0, 0]), (30, 20, 1)), np.ones((30, 20), np.float32))
 
@@ -32,9 +33,11 @@ def test_without_prepared_pictures_everything_is_synthetic(root):
     assert sources.default_pools().backgrounds is synthetic_pools().backgrounds
 
 
-def test_without_a_data_root_everything_is_synthetic(monkeypatch):
-    monkeypatch.delenv("DATA_ROOT", raising=False)
+def test_images_of_another_data_root_are_used_if_it_is_given(root, tmp_path):
+    other = DataFolders.at(tmp_path / "other")
+    add_backgrounds(other.root, ["100000.jpg"])
     assert sources.default_pools().backgrounds is synthetic_pools().backgrounds
+    assert len(sources.default_pools(other).backgrounds) == 1
 
 
 def test_prepared_pictures_are_used_each_where_it_is_present(root):

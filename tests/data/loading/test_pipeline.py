@@ -192,7 +192,7 @@ def test_an_abandoned_iterator_does_not_disturb_the_next_one(stored, config):
 
 
 def first_worker(num_workers):
-    pool = process_pool(num_workers, os.environ["DATA_ROOT"])
+    pool = process_pool(num_workers)
     return next(iter(pool._processes.values()))
 
 
@@ -247,7 +247,7 @@ def test_images_of_large_batches_come_unharmed_and_outlive_the_stream(stored, co
 _PROGRAM = """
 import os, sys
 from metrabs.config import Config
-from metrabs.data import pipeline, workers
+from metrabs.data.loading import pipeline, worker_pool
 from metrabs.data.storage.cache import open_cache
 
 def heavy_modules():
@@ -258,7 +258,7 @@ if __name__ == "__main__":
     config = Config().replace(proc_side=32, batch_size=6, workers=1)
     batches = pipeline.training_batches(dataset, None, config, 0, 1000)
     next(batches)
-    pool = workers.process_pool(1, os.environ["DATA_ROOT"])
+    pool = worker_pool.process_pool(1)
     print(pool.submit(heavy_modules).result(), list(pool._processes)[0], flush=True)
     import time; time.sleep(60)
 """

@@ -59,7 +59,7 @@ def test_few_tasks_are_begun_before_results_are_taken():
 
 
 def test_files_are_closed_when_results_are_not_taken():
-    pool = process_pool(2, os.environ.get("DATA_ROOT", ""))
+    pool = process_pool(2)
     pool.submit(os.getpid).result()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
