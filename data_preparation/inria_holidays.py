@@ -2,15 +2,16 @@
 
     python -m data_preparation.inria_holidays --data_root=FOLDER
 
-Reads `<data_root>/inria_holidays/jpg`, writes square pictures to `jpg_small` beside it, and the
-names of those in which no person is detected to `non_person_images.txt`; training finds them
-there. docs/prepare/inria_holidays.md tells what to download. An interrupted call continues where
-it stopped.
+Reads `<data_root>/inria_holidays/jpg`, writes square images to the folder `jpg_small` next to it,
+and the names of those in which no person is detected to `non_person_images.txt`; training finds
+them there. docs/prepare/inria_holidays.md says what to download. An interrupted run continues
+where it stopped.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import functools
 import pathlib
 import sys
@@ -24,11 +25,13 @@ import tqdm
 from absl import flags
 
 from data_preparation.common.detections import DetectionSource, load_detection_source
+from metrabs import settings
 from metrabs.command import data_root_of, define_data_root, reject_positional_args, run_command
 from metrabs.data.augmentation.sources import BACKGROUNDS_FOLDER, BACKGROUNDS_LIST
 from metrabs.data.storage.images import read_image
 from metrabs.errors import UserError
 from metrabs.files import atomic_path, write_text_atomically
+from metrabs.settings import from_flags, setting
 
 _DETECTION_FILES = ("yolov4_person_detections.pkl", "yolov3_person_detections.pkl")
 _ORIENTATION_TAG = 274
@@ -37,8 +40,23 @@ _ROTATIONS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class BackgroundSettings:
+    """Settings of this command."""
+
+    detections: str = setting(
+        "", "file of precomputed person detections in the images of jpg_small; default: "
+        f"{' or '.join(_DETECTION_FILES)} next to jpg, if there is one")
+    detector: str = setting(
+        "efficientdet", "person detector for images without precomputed detections: "
+        "'efficientdet', the folder of a SavedModel, package.module:function, or empty for none")
+    strict: bool = setting(False, "a missing detection is an error")
+    side: int = setting(512, "side of the images", unit="pixels", at_least=1)
+    quality: int = setting(95, "JPEG quality of the images", at_least=0, at_most=100)
+
+
 class Counts(NamedTuple):
-    """How many pictures there are: all, those without people, those without a result."""
+    """Numbers of images: all, those without people, those without a detection result."""
 
     all: int
     without_people: int
@@ -46,10 +64,10 @@ class Counts(NamedTuple):
 
 
 def read_upright(path: pathlib.Path) -> np.ndarray:
-    """Reads a photograph as uint8 [h, w, 3] RGB, turned as its EXIF orientation says.
+    """Reads a photograph as uint8 `[h, w, 3]` RGB, rotated as its EXIF orientation says.
 
     Raises:
-        UserError: it is not an image.
+        UserError: the file is not an image.
     """
     try:
         with PIL.Image.open(path) as file:
@@ -61,7 +79,7 @@ def read_upright(path: pathlib.Path) -> np.ndarray:
 
 
 def squared(image: np.ndarray, side: int) -> np.ndarray:
-    """Returns the central square of an image [h, w, 3], resized to a side in pixels."""
+    """Returns the central square of an image `[h, w, 3]`, resized to a side in pixels."""
     smaller = min(image.shape[:2])
     top, left = ((extent - smaller) // 2 for extent in image.shape[:2])
     square = image[top:top + smaller, left:left + smaller]
@@ -71,13 +89,13 @@ def squared(image: np.ndarray, side: int) -> np.ndarray:
 def shrink_all(
     source: pathlib.Path, target: pathlib.Path, side: int = 512, quality: int = 95
 ) -> list[str]:
-    """Writes the squared pictures of a folder's JPEGs to another folder; returns their names.
+    """Writes squared versions of a folder's JPEGs to another folder and returns their names.
 
     Args:
-        source: of the photographs.
-        target: pictures that are there already are left as they are.
-        side: pixels.
-        quality: of the JPEGs, 0 to 100.
+        source: Folder of the photographs.
+        target: Folder of the squared images; those that exist already are kept.
+        side: Side of the images, pixels.
+        quality: JPEG quality, 0 to 100.
 
     Raises:
         UserError: there are no photographs, or one is damaged.
@@ -85,53 +103,53 @@ def shrink_all(
     names = sorted({*_names_in(source), *_names_in(target)})
     if not names:
         raise UserError(
-            f"No photographs at '{source}/*.jpg'. docs/prepare/inria_holidays.md tells what to "
+            f"No photographs at '{source}/*.jpg'. docs/prepare/inria_holidays.md says what to "
             "download and where to unpack it."
         )
 
     def _shrink(name: str) -> None:
         if not (target / name).exists():
-            picture = squared(read_upright(source / name), side)
+            image = squared(read_upright(source / name), side)
             with atomic_path(target / name) as temporary:
                 options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-                cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+                cv2.imwrite(str(temporary), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
 
     with concurrent.futures.ThreadPoolExecutor() as executor:  # decoding releases the lock
         results = executor.map(_shrink, names)
-        list(tqdm.tqdm(results, total=len(names), unit=" pictures", disable=None))
+        list(tqdm.tqdm(results, total=len(names), unit=" images", disable=None))
     return names
 
 
 def list_without_people(
-    folder: pathlib.Path, names: Sequence[str], finder: DetectionSource, list_path: pathlib.Path,
+    folder: pathlib.Path, names: Sequence[str], source: DetectionSource, list_path: pathlib.Path,
     strict: bool = False,
 ) -> Counts:
-    """Writes the names of the pictures without people to a text file, one per line.
+    """Writes the names of the images without people to a text file, one per line.
 
     Args:
-        folder: of the pictures.
-        names: of the pictures.
-        finder: knows the people in them by their names.
-        list_path: the text file.
-        strict: a picture without a detection result is an error; otherwise it is left out.
+        folder: Folder of the images.
+        names: Names of the images.
+        source: Person detections by name of the image.
+        list_path: The text file.
+        strict: Whether an image without detection result is an error; otherwise it is left out.
 
     Raises:
-        UserError: see `strict`; or no picture is left.
+        UserError: see `strict`; or no image is left.
     """
     free, unknown = [], []
-    for name in tqdm.tqdm(names, unit=" pictures", disable=None):
-        people = finder.find(name, functools.partial(read_image, str(folder / name)))
+    for name in tqdm.tqdm(names, unit=" images", disable=None):
+        people = source.find(name, functools.partial(read_image, str(folder / name)))
         if people is None:
             unknown.append(name)
         elif len(people) == 0:
             free.append(name)
     if unknown and strict:
         raise UserError(
-            f"No detection result for '{unknown[0]}'. Supply it, or leave out --strict."
+            f"No detection result for '{unknown[0]}'. Provide it, or drop --strict."
         )
     if not free:
         raise UserError(
-            f"None of {len(names)} pictures is known to be without people ({len(unknown)} have no "
+            f"None of {len(names)} images is known to be without people ({len(unknown)} have no "
             "detection result). Give --detector=efficientdet or a complete --detections file."
         )
     write_text_atomically(list_path, "".join(f"{name}\n" for name in sorted(free)))
@@ -145,32 +163,23 @@ def _names_in(folder: pathlib.Path) -> list[str]:
 def define_flags(values: flags.FlagValues) -> None:
     """Declares the flags of this command."""
     define_data_root(values)
-    flags.DEFINE_string(
-        "detections", "", "file of precomputed person detections of the pictures in jpg_small; "
-        f"default: {' or '.join(_DETECTION_FILES)} beside jpg, if there is one",
-        flag_values=values)
-    flags.DEFINE_string(
-        "detector", "efficientdet", "person detector for pictures without them: 'efficientdet', "
-        "the folder of a SavedModel, package.module:function, or empty for none",
-        flag_values=values)
-    flags.DEFINE_bool("strict", False, "a missing detection is an error", flag_values=values)
-    flags.DEFINE_integer("side", 512, "of the pictures, pixels", flag_values=values)
-    flags.DEFINE_integer("quality", 95, "of the pictures' JPEGs", 0, 100, flag_values=values)
+    settings.define_flags(values, BackgroundSettings)
 
 
 def run(values: flags.FlagValues, words: Sequence[str]) -> None:
     """Runs the command with parsed flags."""
     reject_positional_args(words)
     data_root = data_root_of(values)
+    given = from_flags(values, BackgroundSettings)
     usual = tuple(str(data_root / "inria_holidays" / name) for name in _DETECTION_FILES)
-    finder = load_detection_source(values.detections, usual, values.detector)
+    source = load_detection_source(given.detections, usual, given.detector)
     folder = data_root / BACKGROUNDS_FOLDER
-    names = shrink_all(folder.parent / "jpg", folder, values.side, values.quality)
+    names = shrink_all(folder.parent / "jpg", folder, given.side, given.quality)
     list_path = data_root / BACKGROUNDS_LIST
-    counts = list_without_people(folder, names, finder, list_path, values.strict)
+    counts = list_without_people(folder, names, source, list_path, given.strict)
     unknown = f", {counts.unknown} without a detection result" if counts.unknown else ""
     print(
-        f"{counts.without_people} of {counts.all} pictures are without people{unknown}: "
+        f"{counts.without_people} of {counts.all} images are without people{unknown}: "
         f"{list_path}"
     )
 

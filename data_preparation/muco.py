@@ -20,7 +20,7 @@ from data_preparation.common.context import ConversionContext
 from data_preparation.common.converter import Converter, Download, SplitExamples
 from data_preparation.common.crop_geometry import rollable_square
 from data_preparation.common.crop_images import write_jpeg
-from data_preparation.common.matching import assign_boxes
+from data_preparation.common.matching import detected_boxes
 from data_preparation.muco_sources import Source, extract, read_extracted, read_source
 from metrabs.data.examples import Pose3DExample
 from metrabs.data.storage.masks import encode_mask
@@ -67,7 +67,7 @@ class MuCo(Converter):
     keep_composites: bool = setting(False, "also write the whole images, for a person detector")
 
     def downloads(self) -> Sequence[Download]:
-        """Returns the files of MPI-INF-3DHP that the composites are made of."""
+        """Returns the files of MPI-INF-3DHP from which composites are made."""
         chairs = [
             download._replace(pattern=download.pattern.replace("FGmasks", "ChairMasks"))
             for download in tdhp_files.training_downloads(
@@ -129,9 +129,9 @@ def _final_boxes(
     visible_boxes: Sequence[Optional[np.ndarray]], image: np.ndarray, key: str,
     context: ConversionContext,
 ) -> list[Optional[np.ndarray]]:
-    """Returns the box of each person: the detection assigned to it; None without one.
+    """Returns the box of the detection assigned to each person, None for those without.
 
-    Where there is no detector at all, the boxes of what is visible serve.
+    Without any detector, the boxes of the visible parts are returned.
     """
     candidates = [i for i, box in enumerate(visible_boxes) if box is not None]
     for _ in range(len(visible_boxes) - len(candidates)):
@@ -141,12 +141,11 @@ def _final_boxes(
         return list(visible_boxes)
     detections = context.detect(key, image)
     detections = detections[detections[:, 4] > _MIN_CONFIDENCE]
-    given = np.array([visible_boxes[i] for i in candidates])
+    given = [box for box in visible_boxes if box is not None]
     final: list[Optional[np.ndarray]] = [None] * len(visible_boxes)
-    for p, d in assign_boxes(given, detections):
-        box = detections[d, :4]
-        if boxes.area(box) < _MAX_AREA_RATIO * boxes.area(given[p]):
-            final[candidates[p]] = box
+    found = detected_boxes(given, detections, max_area_ratio=_MAX_AREA_RATIO)
+    for i, box in zip(candidates, found):
+        final[i] = box
     for _ in range(len(candidates) - sum(box is not None for box in final)):
         context.skip("no detection of a visible person", key)
     return final
@@ -156,9 +155,10 @@ def _cropped(
     image: np.ndarray, source: Source, is_visible: np.ndarray, box: np.ndarray,
     data_root: pathlib.Path, crop_path: str,
 ) -> Pose3DExample:
-    """Writes the crop of a person: a scaled part of the composite, as released.
+    """Writes the crop of a person: a scaled part of the composite, as in the original.
 
-    Deviation: the mask is that of the person; the release marks all people and their chairs.
+    Deviation: the mask shows this person; that of the original implementation shows all people and
+    their chairs.
     """
     crop_box = boxes.intersection(
         boxes.expand(rollable_square(box), _ROOM), boxes.full(image.shape[1::-1]))

@@ -1,6 +1,6 @@
-"""Composing images of four people from images of one, in the order of their depths.
+"""Composing images of four people from images of one person, in the order of their depths.
 
-The recipe is that of MuCo-3DHP's authors; see `data_preparation.muco_sources`.
+The composition follows the authors of MuCo-3DHP; see `data_preparation.muco_sources`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _PELVIS = -1  # the last of the 28 joints
 
 
 class Composition(NamedTuple):
-    """What a composite is made of.
+    """The parts of a composite.
 
     Attributes:
-        frames: view and position among its extracted frames, of each person.
-        gammas: exponent by which each person's image is brightened.
+        frames: View and position among its extracted frames, for each person.
+        gammas: Exponent that brightens the image, for each person.
     """
 
     frames: list[tuple[View, int]]
@@ -35,12 +35,12 @@ class Composition(NamedTuple):
 
 
 def compose(number: int, num_frames: Mapping[View, int], seed: int) -> Composition:
-    """Draws what a composite is made of: one camera, four people.
+    """Draws the parts of a composite: one camera, four people.
 
     Args:
-        number: of the composite; each has random numbers of its own.
-        num_frames: how many frames of each view may appear.
-        seed: of all composites.
+        number: Number of the composite; each has separate random numbers.
+        num_frames: Number of frames of each view that may appear.
+        seed: Random seed of all composites.
     """
     rng = np.random.default_rng([seed, number])
     cameras = sorted({view.camera for view, count in num_frames.items() if count})
@@ -60,7 +60,7 @@ def depth_order(sources: Sequence[Source]) -> list[int]:
 
 
 def render(sources: Sequence[Source], gammas: Sequence[float]) -> np.ndarray:
-    """Returns the composite, uint8 [h, w, 3]: the farthest image, the others pasted on it."""
+    """Returns the composite, uint8 `[h, w, 3]`: the other people pasted on the farthest image."""
     farthest, *others = reversed(depth_order(sources))
     canvas = _brightened(sources[farthest].image, gammas[farthest])
     for i in others:
@@ -69,7 +69,7 @@ def render(sources: Sequence[Source], gammas: Sequence[float]) -> np.ndarray:
 
 
 def visible_masks(sources: Sequence[Source]) -> list[np.ndarray]:
-    """Returns, for each person, bool [h, w]: where nobody nearer, or their chair, hides them."""
+    """Returns where each person is not hidden by nearer people or chairs, bool `[h, w]` each."""
     is_hidden = np.zeros(sources[0].image.shape[:2], bool)
     visible: list[np.ndarray] = [is_hidden] * len(sources)
     for i in depth_order(sources):
@@ -80,9 +80,9 @@ def visible_masks(sources: Sequence[Source]) -> list[np.ndarray]:
 
 
 def visible_box(source: Source, is_visible: np.ndarray) -> Optional[np.ndarray]:
-    """Returns the box [4] of what is visible of a person, None if that is nothing.
+    """Returns the box `[4]` of the visible part of a person, or None if there is none.
 
-    It reaches no further up and down than the box of the joints.
+    Vertically it is limited by the box of the joints.
     """
     points = cv2.findNonZero(is_visible.astype(np.uint8))
     if points is None:
@@ -101,7 +101,7 @@ def _brightened(image: np.ndarray, gamma: float) -> np.ndarray:
 
 
 def _paste(canvas: np.ndarray, source: Source, gamma: float) -> None:
-    """Pastes a person with their chair onto a canvas, in place, where there is any of them."""
+    """Pastes a person with their chair onto a canvas, in place."""
     person = cv2.GaussianBlur(source.person_levels, (0, 0), _MASK_BLUR_PX)
     left, top, width, height = cv2.boundingRect(
         ((person > 0) | (source.chair_levels < 255)).astype(np.uint8))

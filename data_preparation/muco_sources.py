@@ -1,7 +1,7 @@
-"""The single-person frames of MPI-INF-3DHP that MuCo-3DHP composes: their choice, their files.
+"""The single-person frames of MPI-INF-3DHP from which MuCo-3DHP is composed.
 
-The recipe is that of the dataset's authors (Mehta et al., 3DV 2018); the random numbers are our
-own, so that no MATLAB is needed.
+They are chosen as by the authors of the dataset (Mehta et al., 3DV 2018), except for the random
+numbers, so that MATLAB is not needed.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Source(NamedTuple):
     """A frame of one person.
 
     Attributes:
-        image: uint8 [h, w, 3] RGB.
-        person_levels, chair_levels: uint8 [h, w]; 255 is the person, 0 is a chair.
-        joints_mm: float [28, 3] in the camera's frame.
-        universal_mm: the same of the skeleton of standard height.
-        camera: in its own calibration's world.
+        image: uint8 `[h, w, 3]` RGB.
+        person_levels, chair_levels: uint8 `[h, w]`; 255 is the person, 0 is a chair.
+        joints_mm: float `[28, 3]` in camera space.
+        universal_mm: The same, scaled to a skeleton of standard height.
+        camera: The camera, in the world of its calibration.
     """
 
     image: np.ndarray
@@ -51,19 +51,19 @@ class Source(NamedTuple):
 
     @property
     def joint_box_px(self) -> np.ndarray:
-        """[4], the box of the joints, cut at the borders of the image."""
+        """Box `[4]` of the joints, cut at the borders of the image."""
         body = self.camera.camera_to_image(self.joints_mm[-_NUM_BODY_JOINTS:])
         frame = boxes.full(self.image.shape[1::-1])
         return boxes.intersection(joint_box(body, _BOX_FACTOR), frame)
 
     def person_mask(self) -> np.ndarray:
-        """Returns bool [h, w], where the person is, without what else is before the screen."""
+        """Returns where the person is, bool `[h, w]`, without other foreground objects."""
         box = self.joint_box_px
         is_person = best_component(self.person_levels > _PERSON_THRESHOLD, box)
         return is_person & _inside(boxes.expand(box, _MASK_BOX_FACTOR), is_person.shape)
 
     def chair_mask(self) -> np.ndarray:
-        """Returns bool [h, w], the largest piece of furniture."""
+        """Returns where the largest piece of furniture is, bool `[h, w]`."""
         is_chair = self.chair_levels < _CHAIR_THRESHOLD
         num_labels, labels, stats, _ = cv2.connectedComponentsWithStats(
             is_chair.astype(np.uint8), connectivity=4)
@@ -73,11 +73,11 @@ class Source(NamedTuple):
 
 
 class ExtractedView(NamedTuple):
-    """What is known of the extracted frames of a view.
+    """The poses of the extracted frames of a view.
 
     Attributes:
-        indices: int [n], numbers of the frames in the video.
-        joints_mm, universal_mm: float [n, 28, 3], as in `Source`.
+        indices: int `[n]`, numbers of the frames in the video.
+        joints_mm, universal_mm: float `[n, 28, 3]`, as in `Source`.
     """
 
     indices: np.ndarray
@@ -88,14 +88,14 @@ class ExtractedView(NamedTuple):
 def extract(
     folder: pathlib.Path, view: View, first_frame: int, seed: int, target: pathlib.Path
 ) -> None:
-    """Writes those frames of a view that may appear in composites, for access in any order.
+    """Writes the frames of a view that may appear in composites, for random access.
 
     Args:
-        folder: of MPI-INF-3DHP.
-        view: which camera of which sequence.
-        first_frame: earlier ones are left out, since people still walk in.
-        seed: of the random shift, by up to 25 frames, which differs between views.
-        target: folder of all extracted frames.
+        folder: Folder of MPI-INF-3DHP.
+        view: The view.
+        first_frame: First frame to use, since people walk in before.
+        seed: Random seed of the shift by up to 25 frames, which differs between views.
+        target: Folder of all extracted frames.
     """
     poses = read_poses(folder, view)
     indices = _chosen_frames(folder, view, poses.joints_mm, first_frame, seed)
@@ -116,7 +116,7 @@ def extract(
 
 
 def read_extracted(target: pathlib.Path, view: View) -> ExtractedView:
-    """Reads what `extract` wrote of a view, without the images."""
+    """Reads the poses of a view that `extract` wrote."""
     path = target / f"{view}.npz"
     with reading(path, "the poses of extracted frames"), np.load(path) as file:
         return ExtractedView(*(file[name] for name in ExtractedView._fields))
@@ -128,11 +128,11 @@ def read_source(
     """Reads an extracted frame.
 
     Args:
-        folder: of MPI-INF-3DHP, for the camera.
-        target: folder of all extracted frames.
-        view: which camera of which sequence.
-        extracted: of that view.
-        row: position among its extracted frames.
+        folder: Folder of MPI-INF-3DHP, for the camera.
+        target: Folder of all extracted frames.
+        view: The view.
+        extracted: The extracted frames of the view.
+        row: Position among the extracted frames.
     """
     image_path, mask_path = _paths(target, view, extracted.indices[row])
     with reading(mask_path, "a mask of an extracted frame"):
@@ -146,7 +146,7 @@ def read_source(
 def _chosen_frames(
     folder: pathlib.Path, view: View, joints_mm: np.ndarray, first_frame: int, seed: int
 ) -> list[int]:
-    """Returns frames whose poses differ enough and of which something is in the image."""
+    """Returns frames whose poses differ enough and have any joint in the image."""
     universal_mm = read_poses(folder, view._replace(camera=0)).universal_mm
     sampler = AdaptivePoseSampler(_MIN_MOVEMENT_MM)
     kept = [i for i in range(first_frame, len(universal_mm))
@@ -167,7 +167,7 @@ def _paths(target: pathlib.Path, view: View, index: int) -> tuple[pathlib.Path, 
 
 
 def _inside(box: np.ndarray, imshape: tuple[int, ...]) -> np.ndarray:
-    """Returns bool [h, w], which pixels lie in a box [4]."""
+    """Returns which pixels are in a box `[4]`, bool `[h, w]`."""
     is_inside = np.zeros(imshape[:2], bool)
     left, top = np.maximum(np.floor(box[:2]), 0).astype(int)
     right, bottom = np.ceil(box[:2] + box[2:]).astype(int)

@@ -1,9 +1,9 @@
-"""Cuts objects out of Pascal VOC 2012, which augmentation pastes over people.
+"""Cuts out the objects of Pascal VOC 2012 that augmentation pastes over people.
 
     python -m data_preparation.pascal_voc --data_root=FOLDER
 
 Reads `<data_root>/pascal_voc`, writes `<data_root>/pascal_voc/occluders`; training finds them
-there. docs/prepare/pascal_voc.md tells what to download.
+there. docs/prepare/pascal_voc.md says what to download.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class VocObject(NamedTuple):
     """A usable object of an annotation file.
 
     Attributes:
-        label: its value in the segmentation image.
-        rows, columns: of its box.
+        label: Its value in the segmentation image.
+        rows, columns: Its box.
     """
 
     label: int
@@ -48,7 +48,7 @@ class VocObject(NamedTuple):
 def occluders_in(voc_folder: pathlib.Path) -> Iterator[Occluder]:
     """Yields the occluders of a VOC folder in the order of the annotation files' names.
 
-    Deviation: the release takes the files in the order in which the file system lists them.
+    Deviation: the original implementation uses the order in which the file system lists them.
 
     Raises:
         UserError: there are no annotation files, or an image is missing or damaged.
@@ -57,14 +57,14 @@ def occluders_in(voc_folder: pathlib.Path) -> Iterator[Occluder]:
     if not paths:
         raise UserError(
             f"No annotation files at '{voc_folder}/Annotations/*.xml'. docs/prepare/pascal_voc.md "
-            "tells what to download and where to unpack it."
+            "says what to download and where to unpack it."
         )
     for path in tqdm.tqdm(paths, unit=" files", disable=None):
         with reading(path, "an annotation of Pascal VOC"):
             annotation = xml.etree.ElementTree.parse(path).getroot()
             objects = usable_objects(annotation)
         labels_path = voc_folder / "SegmentationObject" / f"{path.stem}.png"
-        # A missing segmentation, at which the release fails, leaves out its image.
+        # Images without a segmentation are left out; the original implementation fails.
         if objects and labels_path.exists():
             image_name = annotation.findtext("filename", f"{path.stem}.jpg")
             image = read_image(str(voc_folder / "JPEGImages" / image_name))
@@ -77,12 +77,12 @@ def usable_objects(annotation: xml.etree.ElementTree.Element) -> list[VocObject]
     """Returns the whole, easy objects of a segmented image that are not people.
 
     Args:
-        annotation: root of an annotation file.
+        annotation: Root element of an annotation file.
     """
     if annotation.findtext("segmented", "0").strip() == "0":
         return []
     return [
-        # Boxes are used as they are, though they count pixels from 1 (as released).
+        # Boxes count pixels from 1 but are used unchanged (as in the original implementation).
         VocObject(label, _box_side(found, "y"), _box_side(found, "x"))
         for label, found in enumerate(annotation.findall("object"), start=1)
         if found.findtext("name", "").strip() != "person"
@@ -94,9 +94,9 @@ def cut_out(image: np.ndarray, labels: np.ndarray, found: VocObject) -> Optional
     """Returns an object with soft borders at half its size, or None if it is too small.
 
     Args:
-        image: uint8 [h, w, 3] RGB.
-        labels: [h, w], numbers of objects.
-        found: the object.
+        image: uint8 `[h, w, 3]` RGB.
+        labels: Number of the object of each pixel, `[h, w]`.
+        found: The object.
     """
     box = found.rows, found.columns
     mask = (labels[box] == found.label).astype(np.uint8)
@@ -109,7 +109,7 @@ def convert(data_root: pathlib.Path) -> int:
     """Writes the occluders below a data root and returns their number.
 
     Raises:
-        UserError: the data are missing or damaged, or hold no usable object.
+        UserError: the data are missing or damaged, or have no usable object.
     """
     voc_folder = data_root / "pascal_voc"
     return write_occluders(data_root / OCCLUDERS_FOLDER, occluders_in(voc_folder))
@@ -126,7 +126,7 @@ def _read_labels(path: pathlib.Path, imshape: tuple[int, ...]) -> np.ndarray:
 
 
 def _box_side(found: xml.etree.ElementTree.Element, axis: str) -> slice:
-    # Some files have fractions.
+    # Some files have fractional pixels.
     ends = [found.findtext(f"bndbox/{axis}{end}", "0") for end in ("min", "max")]
     return slice(*(int(float(text)) for text in ends))
 

@@ -80,7 +80,7 @@ class ConversionContext:
             UserError: the setting `strict` is on.
         """
         if self._setup.strict:
-            raise UserError(f"{reason.capitalize()}: '{what}'. Supply it, or leave out --strict.")
+            raise UserError(f"{reason.capitalize()}: '{what}'. Provide it, or drop --strict.")
         self.issues.add(DEGRADED, reason, str(what))
 
     @property

@@ -1,8 +1,8 @@
-"""Where the small crop of a person lies: its virtual camera, its size and the person's new box.
+"""Geometry of the small crop of a person: its virtual camera, its size and the new box.
 
-The crop is what training reads instead of the full image. It is turned towards the person, upright
-and without lens distortion, with room for every augmentation, and not much larger than needed.
-Source: "as released"; the numbers are those of the original preprocessing.
+Training reads the crop instead of the full image. It faces the person, upright and without lens
+distortion, with room for every augmentation, and is not much larger than needed. The numbers are
+those of the original preprocessing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from metrabs.geometry.camera import Camera
 from metrabs.geometry.reprojection import reproject_box_corners, reproject_box_side_midpoints
 
 _MAX_ROLL = math.radians(30)
-# Random scaling, shifting and partial visibility in training need this much around the box.
+# Random scaling, shifting and partial visibility in training need this much room around the box.
 _ROOM = 1 / 0.85 * 1.1 / 0.85
 _PERSON_SIDE_PX = 1.5 * 256
 _MAX_ENLARGEMENT = 1.2
@@ -31,12 +31,14 @@ class CropOptions:
     """How a dataset's crops are made.
 
     Attributes:
-        room_factor: multiplies the room around the box; 0 or less: the box itself is cropped.
-        adjust_3dhp_colors: brighten, and remove the green tint of MPI-INF-3DHP's studio.
-        extreme_perspective: do not cut the crop at the borders of the full image.
-        downscale_input: average large images down before they are warped, against aliasing.
-        skip_broken_images: leave out an image that cannot be decoded instead of failing, unless
-            the settings are strict; for datasets whose sequences are not videos.
+        room_factor: Factor of the room around the box; 0 or less: the box itself is cropped.
+        adjust_3dhp_colors: Whether to brighten the crop and remove the green tint of
+            MPI-INF-3DHP's studio.
+        extreme_perspective: Whether the crop may extend beyond the full image.
+        downscale_input: Whether large images are downscaled by averaging before warping, against
+            aliasing.
+        skip_broken_images: Whether an image that cannot be decoded is left out instead of being an
+            error, unless the settings are strict; for datasets of separate images.
     """
 
     room_factor: float = 1.0
@@ -50,14 +52,14 @@ DEFAULT_CROP = CropOptions()
 
 
 class CropPlan(NamedTuple):
-    """Where a crop lies.
+    """The geometry of a crop.
 
     Attributes:
-        old_camera: of the full image; a stand-in for images without calibration.
-        new_camera: of the crop.
-        imshape: (height, width) of the crop; 0 if the box lies outside the image.
-        box_px: float32 [4], the person's box in the crop.
-        scale: pixels of the crop per pixel of the full image, about.
+        old_camera: Camera of the full image; a substitute for images without calibration.
+        new_camera: Camera of the crop.
+        imshape: Shape (height, width) of the crop; 0 if the box is outside the image.
+        box_px: The person's box in the crop, float32 `[4]`.
+        scale: Approximate number of pixels of the crop per pixel of the full image.
     """
 
     old_camera: Camera
@@ -73,10 +75,10 @@ def plan_crop(
     """Determines the crop of a person.
 
     Args:
-        example: the person in the full image; a 2D example may be without a camera, then the crop
-            is a scaled part of the image.
-        imshape: (height, width, ...) of the full image.
-        options: of the dataset.
+        example: The person in the full image. For a 2D example without a camera, the crop is a
+            scaled part of the image.
+        imshape: Shape (height, width, ...) of the full image.
+        options: How the crops of the dataset are made.
     """
     box = np.asarray(example.bbox, np.float32)
     if example.camera is None:
@@ -98,12 +100,12 @@ def plan_crop(
 
 
 def crop_box_around(box: Any, frame: Any, room_factor: float = 1.0) -> np.ndarray:
-    """Returns the box [4] to crop: a square with room to turn and zoom, cut at the frame.
+    """Returns the box `[4]` to crop: a square with room to rotate and zoom, cut at the frame.
 
     Args:
-        box: [4] box of the person.
-        frame: [4] box of the image.
-        room_factor: multiplies the room; 0 or less returns the box as it is.
+        box: Box of the person, `[4]`.
+        frame: Box of the image, `[4]`.
+        room_factor: Factor of the room; 0 or less returns the box unchanged.
     """
     box = np.asarray(box, np.float64)
     if room_factor <= 0:
@@ -113,7 +115,7 @@ def crop_box_around(box: Any, frame: Any, room_factor: float = 1.0) -> np.ndarra
 
 
 def rollable_square(box: Any) -> np.ndarray:
-    """Returns the square [4] around a box that holds it when it is rolled by up to 30 degrees."""
+    """Returns the square `[4]` that contains a box when it is rolled by up to 30 degrees."""
     box = np.asarray(box, np.float64)
     (width, height), cos, sin = box[2:], math.cos(_MAX_ROLL), math.sin(_MAX_ROLL)
     side = max(cos * width + sin * height, cos * height + sin * width)

@@ -1,7 +1,7 @@
-"""Rendering crops: images in linear light, masks, and writing both.
+"""Rendering crops (in linear light) and their masks, and writing images.
 
-Colours are averaged as amounts of light, not as gamma-coded bytes, and with every source pixel
-that the crop covers. Only the part of the full image that the crop shows is worked on.
+Colours are averaged as amounts of light, not as gamma-encoded bytes, over all source pixels that
+the crop covers. Only the part of the full image that the crop shows is processed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _BRIGHTENING = 0.67
 _3DHP_NEUTRAL_LAB = (110, 145)
 _ANTIALIAS = 2
 _JPEG_QUALITY = 95
-# Source images are averaged down to this multiple of the crop's resolution at most.
+# Source images are downscaled to no less than this multiple of the crop's resolution.
 _OVERSAMPLING = 4
-_GRID = 17  # points per side that tell which part of the full image a crop shows
+_GRID = 17  # points per side to find the part of the full image that a crop shows
 _MARGIN_PX, _MARGIN_SHARE = 4, 0.02
 
 
@@ -37,9 +37,10 @@ class SourceMask(NamedTuple):
     """A mask of the full image.
 
     Attributes:
-        levels: uint8 [h, w], 0 outside to 255 inside.
-        threshold: a pixel of the crop is inside if its level is above this.
-        single_component: keep only the connected part that fits the person's box best.
+        levels: uint8 `[h, w]`, 0 outside to 255 inside.
+        threshold: Level above which a pixel of the crop is inside.
+        single_component: Whether to keep only the connected component that best fits the
+            person's box.
     """
 
     levels: np.ndarray
@@ -53,12 +54,12 @@ def render_crop(
     """Renders a crop.
 
     Args:
-        image: uint8 [h, w, 3] RGB, the full image.
-        plan: where the crop lies.
-        options: of the dataset.
+        image: The full image, uint8 `[h, w, 3]` RGB.
+        plan: Geometry of the crop.
+        options: How the crops of the dataset are made.
 
     Returns:
-        uint8 [crop h, crop w, 3] RGB.
+        uint8 `[crop h, crop w, 3]` RGB.
     """
     part, camera = _visible_part(image, plan)
     light = cv2.LUT(part, _LINEAR_LEVELS)
@@ -87,40 +88,39 @@ def render_mask(mask: SourceMask, plan: CropPlan) -> dict[str, Any]:
 
 
 def best_component(is_inside: np.ndarray, box_px: np.ndarray) -> np.ndarray:
-    """Returns the 4-connected part of a mask [h, w] whose bounding box fits a box [4] best."""
+    """Returns the 4-connected component of a mask `[h, w]` that best fits a box `[4]`."""
     num_labels, labels, stats, _ = cv2.connectedComponentsWithStats(
         is_inside.astype(np.uint8), connectivity=4
     )
-    if num_labels <= 2:  # the background and at most one part
+    if num_labels <= 2:  # the background and at most one component
         return is_inside
     overlaps = boxes.iou(stats[1:, :4].astype(np.float32), box_px)
     return labels == 1 + int(np.argmax(overlaps))
 
 
 def write_jpeg(path: PathLike, image: np.ndarray) -> None:
-    """Writes an image, uint8 [h, w, 3] RGB, as a JPEG of quality 95; makes missing folders.
+    """Writes an image, uint8 `[h, w, 3]` RGB, as a JPEG of quality 95; creates missing folders.
 
     Raises:
-        UserError: the disk does not take it.
+        UserError: the file cannot be written.
     """
     _, code = cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     )
     try:
-        # No temporary file: what an interruption damages is written again, since its sequence
-        # is not complete.
+        # No temporary file: after an interruption all files of the sequence are written again.
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(code.tobytes())
     except OSError as error:
         raise UserError(
-            f"Image '{path}' cannot be written: {error.strerror}. Make room or give another "
-            "folder by --data_root."
+            f"Image '{path}' cannot be written: {error.strerror}. Free disk space or give "
+            "another folder as --data_root."
         ) from error
 
 
 def _as_bytes(light: np.ndarray, adjust_3dhp_colors: bool) -> np.ndarray:
-    """Codes linear light in 0..1 by gamma; truncates (as released)."""
+    """Gamma-encodes linear light in 0..1; truncates (as in the original implementation)."""
     exponent = (_BRIGHTENING if adjust_3dhp_colors else 1) / _GAMMA
     image = (cv2.pow(light, exponent) * np.float32(255)).astype(np.uint8)
     return white_balance(image, *_3DHP_NEUTRAL_LAB) if adjust_3dhp_colors else image
@@ -139,7 +139,7 @@ def _visible_part(image: np.ndarray, plan: CropPlan) -> tuple[np.ndarray, Camera
 def _visible_region(
     plan: CropPlan, imshape: tuple[int, ...]
 ) -> Optional[tuple[int, int, int, int]]:
-    """Returns left, top, right, bottom of that part, or None if it cannot be told."""
+    """Returns left, top, right, bottom of that part, or None if it cannot be determined."""
     axes = [np.linspace(-1, side, _GRID) for side in plan.imshape[::-1]]
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     turn = plan.old_camera.R.astype(np.float64) @ plan.new_camera.R.T

@@ -37,7 +37,7 @@ def read_frames(
         UserError: The file is missing, is not a video, ends too early, or has frames that cannot
             be decoded. It is raised after the last frame where the damage does not show before.
     """
-    # One thread: the sequences are what is processed in parallel.
+    # One thread, since sequences are processed in parallel.
     reader = VideoReader(path, upright=False, num_threads=1)
     damage: list[str] = []
     frames = reader.frames(damage.append)

@@ -1,4 +1,4 @@
-"""Files of MuPoTS-3D: annotations of several people, and the cameras, which follow from them."""
+"""Raw files of MuPoTS-3D: annotations of several people, from which cameras are computed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ class Person(NamedTuple):
     """An annotated person in one frame.
 
     Attributes:
-        frame: number of the image, from 0.
-        joints_px: [17, 2].
-        joints_mm, universal_mm: [17, 3], camera frame; metric, and of standard height.
-        is_valid: whether the person counts.
+        frame: Number of the image, from 0.
+        joints_px: Joints in the image, `[17, 2]`.
+        joints_mm: Metric joints in camera space, `[17, 3]`.
+        universal_mm: The same, scaled to a skeleton of standard height.
+        is_valid: Whether the person is evaluated.
     """
 
     frame: int
@@ -42,21 +43,22 @@ def read_people(path: pathlib.Path) -> list[Person]:
     with reading(path, "an annotation of MuPoTS-3D with 17 joints per person"):
         table = np.asarray(annotations, object)
         num_images = len(list(path.parent.glob("img_*.jpg")))
-        if table.ndim < 2:  # a single person or frame has lost its axis
+        if table.ndim < 2:  # the axis of a single person or frame is missing
             table = table.reshape(num_images or table.size, -1)
         if num_images not in (0, len(table)):
-            raise ValueError(f"it has {len(table)} frames, but {num_images} images lie beside it")
+            raise ValueError(
+                f"it has {len(table)} frames, but there are {num_images} images next to it")
         return [_person(frame, record) for frame, row in enumerate(table) for record in row]
 
 
 def camera_of(people: list[Person]) -> Camera:
-    """Finds the intrinsics that project the 3D joints of valid people onto their 2D joints.
+    """Computes the camera that projects the 3D joints of valid people onto their 2D joints.
 
     Args:
-        people: all of a sequence.
+        people: All people of a sequence.
 
     Raises:
-        UserError: nobody is valid.
+        UserError: there are no valid people.
     """
     valid = [person for person in people if person.is_valid]
     if not valid:

@@ -1,4 +1,4 @@
-"""Reading annotation files of the datasets; what cannot be read is named, with what to do.
+"""Reading annotation files of datasets, with errors that name the file and say what to do.
 
 Pickles are read by an unpickler that admits NumPy arrays and plain values only, so that a
 downloaded file cannot run code.
@@ -18,16 +18,16 @@ import numpy as np
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 
-_ADVICE = "Download or unpack it again; the page docs/prepare of the dataset tells the layout"
+_ADVICE = "Download or unpack it again; the dataset's page in docs/prepare shows the layout"
 
 
 @contextlib.contextmanager
 def reading(path: PathLike, what: str) -> Iterator[None]:
-    """Turns whatever goes wrong while a file is read into an error that names the file.
+    """Turns any error while a file is read into a `UserError` that names the file.
 
     Args:
-        path: the file.
-        what: what it should be, such as 'a MATLAB file with the variable annot3'.
+        path: The file.
+        what: What it should be, such as 'a MATLAB file with the variable annot3'.
     """
     if not os.path.exists(path):
         raise UserError(f"File '{path}' does not exist. {_ADVICE}.")
@@ -35,7 +35,7 @@ def reading(path: PathLike, what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:  # readers raise anything on damaged files
+    except Exception as error:  # readers raise various errors for damaged files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"File '{path}' is not {what} ({reason}). {_ADVICE}.") from error
 
@@ -49,14 +49,14 @@ def read_json(path: PathLike) -> Any:
 def read_mat(path: PathLike, *variables: str) -> Any:
     """Reads variables of a MATLAB file of version 5 to 7.
 
-    Structs become objects with attributes, axes of length 1 vanish.
+    Structs become objects with attributes; axes of length 1 are removed.
 
     Args:
-        path: the file.
-        variables: one or more names.
+        path: The file.
+        variables: One or more names.
 
     Returns:
-        The value of the variable, or a list of values where several are asked for.
+        The value of the variable, or a list of values if there are several names.
     """
     import scipy.io
 
@@ -77,7 +77,7 @@ def open_hdf5(path: PathLike, *variables: str) -> Iterator[Any]:
         with h5py.File(path, "r") as file:
             missing = [name for name in variables if name not in file]
             if missing:
-                raise KeyError(f"it lacks {', '.join(missing)}")
+                raise KeyError(f"missing: {', '.join(missing)}")
             yield file
 
 
@@ -98,14 +98,14 @@ def read_pickle(path: PathLike) -> Any:
     """Reads a pickle of plain values and NumPy arrays, written by Python 2 or 3.
 
     Raises:
-        UserError: the file is missing, damaged, or holds anything else.
+        UserError: the file is missing or damaged, or has anything else in it.
     """
     with reading(path, "a pickle of arrays and plain values"), open(path, "rb") as file:
         return _ArrayUnpickler(file, encoding="latin1").load()
 
 
 def _array_globals() -> dict[tuple[str, str], Any]:
-    """The classes and functions that pickled arrays refer to, under old and new names."""
+    """Returns the objects that pickled arrays refer to, under old and new names."""
     import _codecs
 
     from numpy.core import multiarray
@@ -122,7 +122,7 @@ def _array_globals() -> dict[tuple[str, str], Any]:
 
 
 def _array_from_buffer(buffer: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
-    """What protocol 5 asks for when an array is unpickled."""
+    """Rebuilds an array pickled with protocol 5."""
     return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)  # type: ignore
 
 
@@ -130,7 +130,7 @@ class _ArrayUnpickler(pickle.Unpickler):
     _admitted = _array_globals()
 
     def find_class(self, module: str, name: str) -> Any:
-        """Returns what an admitted reference stands for."""
+        """Returns the object of an admitted reference."""
         if (module, name) not in self._admitted:
             raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not admitted")
         return self._admitted[module, name]

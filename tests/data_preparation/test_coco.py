@@ -106,6 +106,6 @@ def test_an_annotation_file_without_a_field_is_named(tmp_path):
         prepare(CONVERTER, Setup(str(tmp_path)), tmp_path, num_workers=0)
 
 
-def test_a_split_of_another_year_is_refused(tmp_path):
+def test_rejects_a_split_of_another_year(tmp_path):
     with pytest.raises(UserError, match="Unknown split of COCO 'val2017'. Known: train2014"):
         Coco(splits=("val2017",)).sequences(tmp_path)

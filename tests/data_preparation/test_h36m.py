@@ -100,7 +100,7 @@ def test_evaluation_on_full_images_finds_frames_and_boxes(root, report, dataset)
         np.testing.assert_array_equal(boxes[frame], [left, top, right - left, bottom - top])
 
 
-def test_masks_of_the_crops_are_joined(root, report, dataset):
+def test_masks_of_the_crops_are_added(root, report, dataset):
     crop = dataset.train[0]
     mask = np.zeros((40, 30), np.uint8)
     mask[5:20, 3:9] = 1
@@ -115,7 +115,7 @@ def test_masks_of_the_crops_are_joined(root, report, dataset):
     assert again.issues.entries["degraded", "no mask result"].count == len(train) - 1
 
 
-def test_missing_subject_is_named_with_the_archive_to_download(root):
+def test_error_names_a_missing_subject_and_the_archive_to_download(root):
     converter = Human36M(**{**SETTINGS, "train_subjects": (1, 5)})
     with pytest.raises(UserError, match=r"S5/Videos/\*.mp4.*Videos_S5.tgz"):
         prepare(converter, Setup(str(root)), root / "cache2", num_workers=0)
@@ -126,7 +126,7 @@ def test_a_subject_cannot_be_in_two_splits(root):
         Human36M(train_subjects=(1, 9), test_subjects=(9,)).sequences(root)
 
 
-def test_an_unknown_camera_is_refused(root):
+def test_rejects_an_unknown_camera(root):
     with pytest.raises(UserError, match="Unknown camera of Human3.6M '1'. Known: 54138969"):
         Human36M(**{**SETTINGS, "cameras": ("1",)}).sequences(root)
 
@@ -146,7 +146,7 @@ def test_poses_and_boxes_are_cut_to_the_shorter_before_they_are_corrected(
     assert (np.abs(boxes_px[:, 0] - 100) > 3).all()  # moved with the person
 
 
-def test_more_room_shows_people_smaller(root, dataset, tmp_path):
+def test_the_partial_variant_shows_people_smaller(root, dataset, tmp_path):
     converter = Human36M(**{**SETTINGS, "test_subjects": ()}, partial=True)
     report = prepare(converter, Setup(str(root)), tmp_path, num_workers=0)
     wide = open_cache(report.caches["h36m_alljoints_partial"]).train[0]

@@ -28,7 +28,7 @@ def shrink(root, side=64):
     return inria_holidays.shrink_all(folder / "jpg", folder / "jpg_small", side)
 
 
-def picture(root, name):
+def small_image(root, name):
     return read_image(str(root / "inria_holidays" / "jpg_small" / name)).astype(int)
 
 
@@ -38,9 +38,9 @@ def assert_color(pixel, color):
 
 def test_pictures_are_upright_squares(root):
     assert shrink(root) == ["100000.jpg", "100001.jpg", "100002.jpg", "100003.jpg"]
-    pictures = [picture(root, name) for name in ("100001.jpg", "100002.jpg", "100003.jpg")]
-    assert {p.shape for p in pictures} == {(64, 64, 3)}
-    turned_right, as_stored, upside_down = pictures
+    images = [small_image(root, name) for name in ("100001.jpg", "100002.jpg", "100003.jpg")]
+    assert {p.shape for p in images} == {(64, 64, 3)}
+    turned_right, as_stored, upside_down = images
     assert_color(turned_right[5, 32], fake.RED)  # the left half came to the top
     assert_color(turned_right[-5, 32], fake.BLUE)
     assert_color(as_stored[32, 5], fake.BLUE)
@@ -66,7 +66,7 @@ def test_finished_pictures_are_left_alone_and_originals_are_kept(root):
 
 def test_the_list_holds_the_pictures_without_detections(root, monkeypatch, capsys):
     assert run_main([f"--data_root={root}", "--detector=", "--side=64"]) == 0
-    assert "2 of 4 pictures" in capsys.readouterr().out
+    assert "2 of 4 images" in capsys.readouterr().out
     text = (root / "inria_holidays" / "non_person_images.txt").read_text()
     assert text.split("\n") == [*fake.FREE_OF_PEOPLE, ""]
     monkeypatch.setenv("DATA_ROOT", str(root))
@@ -74,10 +74,10 @@ def test_the_list_holds_the_pictures_without_detections(root, monkeypatch, capsy
 
 
 class KnowsSome:
-    """A finder without results for some pictures."""
+    """A detection source without results for some images."""
 
     def find(self, key, image):
-        """Knows the first picture only."""
+        """Has a result for the first image only."""
         assert image().shape == (64, 64, 3)
         return np.zeros((0, 5), np.float32) if key == "100000.jpg" else None
 
@@ -94,7 +94,7 @@ def test_pictures_without_a_result_are_left_out_or_an_error(root, tmp_path):
 
 def test_a_list_without_pictures_is_refused(root, tmp_path):
     names = shrink(root)
-    with pytest.raises(UserError, match="None of 4 pictures"):
+    with pytest.raises(UserError, match="None of 4 images"):
         inria_holidays.list_without_people(
             root / "inria_holidays" / "jpg_small", names, NullDetections(), tmp_path / "list.txt"
         )
@@ -112,4 +112,4 @@ def test_mistakes_are_explained(tmp_path, root, capsys):
 def test_the_built_in_detector_finds_people(tmp_path, capsys):
     fake.make_inria_holidays(tmp_path, has_detections=False)
     assert run_main([f"--data_root={tmp_path}"]) == 0
-    assert "4 of 4 pictures" in capsys.readouterr().out
+    assert "4 of 4 images" in capsys.readouterr().out

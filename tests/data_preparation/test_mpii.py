@@ -99,7 +99,7 @@ def test_of_ten_joints_more_than_six_are_needed(root):
     assert check_markers(root, dataset.train[0], [fake.NAMES.index(name) for name in names]) == 10
 
 
-def test_plain_people_are_those_apart_from_others(root):
+def test_plain_variant_has_people_apart_from_others(root):
     report, dataset = run_plain(root)
     # Names have the place among all rectangles; the first one of the second image is empty.
     assert [example.image_path for example in dataset.train] == [
@@ -109,7 +109,7 @@ def test_plain_people_are_those_apart_from_others(root):
     assert {example.dataset for example in dataset.train} == {"mpii"}
 
 
-def test_plain_people_have_twelve_joints_or_fewer(root):
+def test_plain_variant_has_at_most_twelve_joints(root):
     _, dataset = run_plain(root)
     names = "rank rkne rhip lhip lkne lank rwri relb rsho lsho lelb lwri".split()
     assert list(dataset.joint_info.names) == names
@@ -119,7 +119,7 @@ def test_plain_people_have_twelve_joints_or_fewer(root):
         assert (~np.isnan(example.coords[:, 0])).sum() == num_joints
 
 
-def test_plain_boxes_are_squares_around_the_annotated_position(root):
+def test_boxes_of_the_plain_variant_are_squares_around_the_annotated_position(root):
     _, dataset = run_plain(root)
     # Position (170, 190) and scale 1.5: 300 pixels, centre 22.5 further down. The crop shows
     # that 1.2 times as large, which is the most.
@@ -134,7 +134,7 @@ def test_plain_boxes_are_squares_around_the_annotated_position(root):
     np.testing.assert_allclose(in_image[:6], fake.joints_px("few")[:6], atol=1e-2)
 
 
-def test_plain_people_without_a_position_are_left_out(root):
+def test_plain_variant_leaves_out_people_without_a_position(root):
     rectangles = [fake.Rectangle(fake.joints_px("alone"), place)
                   for place in (None, fake.PLACES["alone"])]
     fake.write_annotations(root / "mpii", {"000000001.jpg": [], "000000002.jpg": rectangles},
@@ -145,7 +145,7 @@ def test_plain_people_without_a_position_are_left_out(root):
 
 
 @pytest.mark.parametrize("are_alone", [[True], [True, True], [False, True], [False, False]])
-def test_of_one_image_alone_people_are_found_too(root, are_alone):
+def test_people_in_a_single_image_are_found(root, are_alone):
     rectangles = [fake.Rectangle(fake.joints_px("alone"), fake.PLACES["alone"], is_alone)
                   for is_alone in are_alone]
     fake.write_annotations(root / "mpii", {"000000002.jpg": rectangles}, is_training=[1])
@@ -166,12 +166,12 @@ def test_variants_do_not_touch_each_other(root):
     assert all(path.read_bytes() == content for path, content in first.items())
 
 
-def test_only_the_plain_variant_needs_no_detector(root):
+def test_all_but_the_plain_variant_need_detections(root):
     assert run_plain(root)[1].train
     with pytest.raises(UserError, match="needs person detections"):
         prepare(Mpii("yolo"), Setup(str(root)), root / "cache", num_workers=0)
 
 
-def test_unknown_variants_are_named():
+def test_rejects_unknown_variants():
     with pytest.raises(UserError, match="Unknown variant of MPII 'yolov4'. Known: plain, yolo"):
         Mpii("yolov4")

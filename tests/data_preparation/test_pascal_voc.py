@@ -97,7 +97,7 @@ def test_a_damaged_annotation_is_named(root, text):
     (None, "cannot identify"), ((fake.HEIGHT, fake.WIDTH, 3), "3. numbers for an image"),
     ((9, 9), "9. numbers for an image"),
 ])
-def test_a_damaged_segmentation_is_named(root, shape, message):
+def test_error_names_a_damaged_segmentation(root, shape, message):
     path = root / "pascal_voc" / "SegmentationObject" / "2007_000001.png"
     if shape is None:
         path.write_bytes(b"no image")

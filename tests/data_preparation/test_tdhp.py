@@ -55,7 +55,7 @@ def test_world_coordinates_are_metric_and_universal(dataset):
         to_camera(frame_10.univ_coords), 0.9 * to_camera(frame_10.world_coords), atol=0.05)
 
 
-def test_boxes_are_joined_with_detections_of_the_same_person_only(dataset):
+def test_boxes_are_united_with_detections_of_the_same_person_only(dataset):
     camera = fake.cameras()[0]
     for example, frame in zip(dataset.train, KEPT_FRAMES):
         pixels = project(fake.world_poses()[frame], camera)[markers_of(dataset)]
@@ -86,12 +86,12 @@ def test_report_counts_what_was_left_out(report):
     assert reasons == {"person not entirely in the image": 4, "no detection result": 4}
 
 
-def test_strict_asks_for_all_detections(root, tmp_path):
+def test_strict_requires_all_detections(root, tmp_path):
     with pytest.raises(UserError, match="No detection result.*img_0_000020.jpg"):
         prepare(CONVERTER, Setup(str(root), strict=True), tmp_path, num_workers=0)
 
 
-def test_test_images_stay_full_and_show_their_joints(root, dataset):
+def test_test_images_are_not_cropped_and_show_their_joints(root, dataset):
     numbers = [i + 1 for i in range(fake.NUM_TEST_FRAMES) if i != fake.INVALID_TEST_FRAME]
     assert [example.image_path for example in dataset.test] == [
         f"3dhp/TS{sequence}/imageSequence/img_{number:06d}.jpg"

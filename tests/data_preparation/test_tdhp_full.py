@@ -60,7 +60,7 @@ def test_detections_of_videos_enlarge_boxes(dataset, report):
     assert report.issues.entries["degraded", "no detection result"].count == len(KEPT_FRAMES)
 
 
-def test_masks_hold_everything_before_the_green_screen(dataset):
+def test_masks_show_everything_in_front_of_the_green_screen(dataset):
     for example in dataset.train:
         mask = decode_mask(example.mask)
         joints = example.camera.world_to_image(example.world_coords).round().astype(int)

@@ -59,17 +59,17 @@ def test_coordinates_are_those_of_the_frame_s_camera(dataset):
         np.testing.assert_array_equal(example.camera.t, 0)
 
 
-def test_report_says_what_is_unknown(report):
+def test_report_counts_what_is_unknown(report):
     reasons = {reason: entry.count for (_, reason), entry in report.issues.entries.items()}
     assert reasons == {"camera pose unknown": 2, "person not visible": 1}
 
 
-def test_a_split_can_be_left_out(root, tmp_path):
+def test_splits_can_be_selected(root, tmp_path):
     report = prepare(ThreeDpw(splits=("test",)), Setup(str(root)), tmp_path, num_workers=0)
     assert report.num_examples == {"test": 3}
 
 
-def test_a_pickle_that_would_run_code_is_refused(root, tmp_path):
+def test_rejects_a_pickle_that_would_run_code(root, tmp_path):
     fake.make_tdpw(tmp_path)
     path = tmp_path / "3dpw" / "sequenceFiles" / "test" / "walk_test_00.pkl"
     path.write_bytes(pickle.dumps({"a": print}, protocol=2))
@@ -77,6 +77,6 @@ def test_a_pickle_that_would_run_code_is_refused(root, tmp_path):
         prepare(ThreeDpw(splits=("test",)), Setup(str(tmp_path)), tmp_path, num_workers=0)
 
 
-def test_a_missing_download_is_named(tmp_path):
+def test_error_names_a_missing_download(tmp_path):
     with pytest.raises(UserError, match="imageFiles.*3 more.*imageFiles.zip"):
         prepare(CONVERTER, Setup(str(tmp_path)), tmp_path, num_workers=0)

@@ -34,14 +34,14 @@ def test_a_frame_without_a_person_has_an_empty_box(tmp_path):
     np.testing.assert_array_equal(boxes_px, np.zeros((1, 4)))
 
 
-def test_damaged_metadata_is_named(tmp_path):
+def test_error_names_damaged_metadata(tmp_path):
     path = tmp_path / "metadata.xml"
     path.write_text("<root><w0>[1 2 3]</w0></root>")
     with pytest.raises(UserError, match="metadata.xml' is not Human3.6M's metadata"):
         read_cameras(path)
 
 
-def test_damaged_boxes_are_named(tmp_path):
+def test_error_names_damaged_boxes(tmp_path):
     path = tmp_path / "S1" / "MySegmentsMat" / "ground_truth_bb" / "Walking.54138969.mat"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"not HDF5")

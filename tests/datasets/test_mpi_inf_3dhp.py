@@ -14,7 +14,7 @@ def test_scenes_come_in_pairs_of_subjects():
     assert scenes == ["green-screen"] * 2 + ["no-green-screen"] * 2 + ["outdoor"] * 2
 
 
-def test_test_cameras_stand_upright():
+def test_test_cameras_are_upright():
     for number in (1, 5):
         camera = mpi_inf_3dhp.camera_of(number)
         assert np.linalg.det(camera.R) == pytest.approx(1, abs=1e-5)

@@ -28,14 +28,14 @@ def test_annotations_end_where_the_published_table_says(root, monkeypatch):
         assert poses.joints_mm.shape == (num_frames, 28, 3)
 
 
-def test_a_camera_that_the_calibration_lacks_is_named(root):
+def test_error_names_a_camera_that_is_missing_from_the_calibration(root):
     num_cameras = len(read_calibration(root / "3dhp" / "S1" / "Seq1" / "camera.calibration"))
     view = View(1, 1, num_cameras)
     with pytest.raises(UserError, match=f"ends after {num_cameras} cameras"):
         calibrated_camera(root / "3dhp", view)
 
 
-def test_a_damaged_calibration_is_named(tmp_path):
+def test_error_names_a_damaged_calibration(tmp_path):
     path = tmp_path / "camera.calibration"
     path.write_text("Skeletool Camera Calibration File V1.0\nname 0\n  extrinsic 1 0 0\n")
     with pytest.raises(UserError, match="camera.calibration' is not a Skeletool"):

@@ -69,7 +69,7 @@ def test_hdf5_files_lack_variables_by_name(tmp_path):
         file["x"] = np.arange(3)
     with readers.open_hdf5(path, "x") as file:
         np.testing.assert_array_equal(file["x"], [0, 1, 2])
-    with pytest.raises(UserError, match="it lacks y, z"), readers.open_hdf5(path, "x", "y", "z"):
+    with pytest.raises(UserError, match="missing: y, z"), readers.open_hdf5(path, "x", "y", "z"):
         pass
 
 

@@ -39,7 +39,7 @@ def test_numbers_must_be_numbers(root):
         run_converter(Toy, parsed(Toy, f"--data_root={root}", "--numbers=a,1"))
 
 
-def test_list_tells_the_state_of_download_and_output(root):
+def test_list_shows_the_state_of_download_and_output(root):
     values = parsed(None, f"--data_root={root}")
     toy = {"toy": lambda: Toy}
     assert "complete" in list_datasets(toy, values) and "-" in list_datasets(toy, values)

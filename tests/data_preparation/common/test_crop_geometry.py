@@ -33,14 +33,14 @@ def test_a_box_rolled_by_30_degrees_stays_in_its_square():
         assert (rolled <= square[:2] + square[2:] + 1e-3).all()
 
 
-def test_the_crop_of_an_inner_box_has_the_released_room():
+def test_the_crop_of_an_inner_box_has_the_original_amount_of_room():
     square = rollable_square(BOX)
     box = crop_box_around(BOX, [-1e6, -1e6, 2e6, 2e6])
     assert box[2] == box[3] == pytest.approx(square[2] * 1.1 / 0.85**2)
     np.testing.assert_allclose(boxes.center(box), boxes.center(BOX))
 
 
-def test_the_crop_ends_where_the_image_ends_unless_said_otherwise():
+def test_the_crop_ends_at_the_borders_of_the_image_by_default():
     box = np.array([600, 300, 60, 200], np.float32)
     cut = plan_crop(person(box=box), (480, 640))
     whole = plan_crop(person(box=box), (480, 640), CropOptions(extreme_perspective=True))

@@ -110,7 +110,7 @@ def test_a_mask_moves_like_the_image():
     assert np.mean(mask != is_bright) < 0.002 and mask.any()
 
 
-def test_a_mask_is_cut_at_its_threshold_and_to_one_component():
+def test_a_mask_is_thresholded_and_reduced_to_one_component():
     levels = np.full(IMSHAPE[:2], 20, np.uint8)
     levels[100:300, 250:340] = 60
     levels[60:90, 250:280] = 255

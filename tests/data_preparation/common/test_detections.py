@@ -51,7 +51,7 @@ def test_boxes_of_frames_are_in_one_file_per_video(tmp_path):
     assert source.find("s1/cam.jpg", refused_image) is None
 
 
-def test_a_detector_gets_the_image_or_what_makes_it():
+def test_a_detector_accepts_an_image_or_a_function_that_returns_it():
     source = RunningDetector(lambda image: [[0, 0, image.shape[1], image.shape[0], 1]])
     for image in (IMAGE, lambda: IMAGE):
         np.testing.assert_array_equal(source.find("key", image), [[0, 0, 6, 4, 1]])
@@ -76,7 +76,7 @@ def test_given_files_take_precedence_over_the_usual_ones_and_the_detector(tmp_pa
     assert source.find("b", IMAGE)[0, 4] == pytest.approx(0.2)
 
 
-def test_results_of_another_form_are_refused(tmp_path):
+def test_rejects_results_of_another_form(tmp_path):
     with pytest.raises(UserError, match=r"Detections of 'x' have shape \(1, 4\)"):
         as_boxes([[1, 2, 3, 4]], "x")
     with pytest.raises(UserError, match="of 'x' are not a table of numbers"):
@@ -92,7 +92,7 @@ def test_results_of_another_form_are_refused(tmp_path):
     ("yolo", "Unknown detector 'yolo'"), ("nowhere.at:all", "cannot be imported"),
     (f"{HERE}:nothing", "cannot be imported"),
 ])
-def test_unknown_detectors_are_refused(name, message):
+def test_rejects_unknown_detectors(name, message):
     with pytest.raises(UserError, match=message):
         load_detection_source("", (), name)
 

@@ -18,7 +18,7 @@ def test_reasons_are_counted_with_a_few_samples():
     assert entry.count == 5 and entry.samples == ["image 0", "image 1", "image 2"]
 
 
-def test_tallies_add_up_and_leave_the_other_alone():
+def test_merging_adds_counts_and_does_not_change_the_other_counter():
     total, other = counted(), counted()
     total.merge(other)
     total.merge(IssueCounter())
@@ -27,7 +27,7 @@ def test_tallies_add_up_and_leave_the_other_alone():
     assert other.entries["skipped", "too small"].count == 5
 
 
-def test_tallies_survive_json():
+def test_counts_survive_json():
     again = IssueCounter.from_json(json.loads(json.dumps(counted().to_json())))
     assert again.entries == counted().entries
 

@@ -123,14 +123,14 @@ def test_precomputed_detections_come_from_the_usual_place(root):
     assert train[0].bbox[2] == pytest.approx(train[0].bbox[3])  # square, as detected
 
 
-def test_a_segmenter_sees_the_crops(root):
+def test_the_segmenter_runs_on_the_crops(root):
     report = run(root, segmenter=f"{HERE}:segment_box")
     for example in open_cache(report.caches["toy"]):
         left, top, width, height = example.bbox.astype(int)
         assert decode_mask(example.mask).sum() == width * height
 
 
-def test_masks_made_by_another_program_are_joined_without_converting_again(root):
+def test_masks_made_by_another_program_are_added_without_converting_again(root):
     run(root)
     mask = encode_mask(np.ones((4, 5)))
     given = root / "masks.pkl"
@@ -147,7 +147,7 @@ def test_preparations_are_finished_before_sequences_begin(root):
     assert report.num_examples == {"train": 3, "valid": 3} and report.num_sequences == 3
 
 
-def test_a_failed_preparation_stops_all(root):
+def test_a_failed_preparation_stops_the_conversion(root):
     with pytest.raises(UserError, match="1 of 2 sequences .* first/13: File 'toy/13'"):
         run(root, Toy(prepared=(1, 13)))
     assert not (root / "traces").exists()
@@ -164,7 +164,7 @@ def test_processes_give_the_same_as_one_process(root, tmp_path_factory):
     assert crops[0] == crops[1]
 
 
-def test_missing_download_and_empty_choice_are_refused(root, tmp_path_factory):
+def test_missing_downloads_and_empty_selections_are_errors(root, tmp_path_factory):
     with pytest.raises(UserError, match=r"missing: '.*toy/images/\*.jpg'.*run make_toy.*toy.md"):
         run(tmp_path_factory.mktemp("empty"))
     with pytest.raises(UserError, match="leave no sequences"):

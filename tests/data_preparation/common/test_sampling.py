@@ -44,7 +44,7 @@ def test_a_full_buffer_forgets_the_oldest_pose():
     assert all(decisions(AdaptivePoseSampler(100, True, True, buffer_size=2), walk))
 
 
-def test_a_joint_that_appears_is_worth_a_pose():
+def test_a_pose_with_a_new_joint_is_kept():
     partial = POSE.copy()
     partial[3] = np.nan
     sampler = AdaptivePoseSampler(100, True, True, buffer_size=3)
@@ -52,7 +52,7 @@ def test_a_joint_that_appears_is_worth_a_pose():
 
 
 @pytest.mark.parametrize("assume_nan_unchanged", [True, False])
-def test_a_missing_joint_counts_as_moved_unless_said_otherwise(assume_nan_unchanged):
+def test_a_missing_joint_counts_as_moved_by_default(assume_nan_unchanged):
     partial = POSE.copy()
     partial[0] = np.nan
     sampler = AdaptivePoseSampler(100, assume_nan_unchanged=assume_nan_unchanged)

@@ -12,7 +12,7 @@ from metrabs.errors import UserError
 MASK = encode_mask(np.eye(5), use_zlib=False)
 
 
-def test_masks_are_found_by_the_end_of_the_path(tmp_path):
+def test_masks_are_found_by_the_last_parts_of_the_path(tmp_path):
     (tmp_path / "b.pkl").write_bytes(pickle.dumps({"Images/x/1.jpg": MASK}))
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"crops/S1/Images/x/2.jpg": MASK, "3.jpg": 0}))
     masks = MaskFiles(tmp_path)
@@ -22,7 +22,7 @@ def test_masks_are_found_by_the_end_of_the_path(tmp_path):
     assert masks.find("crops/S1/Images/x/3.jpg") is None  # a bare name fits too many crops
 
 
-def test_empty_folders_and_foreign_files_are_refused(tmp_path):
+def test_rejects_empty_folders_and_unrelated_files(tmp_path):
     with pytest.raises(UserError, match="has no mask files"):
         MaskFiles(tmp_path)
     (tmp_path / "a.pkl").write_bytes(pickle.dumps([MASK]))

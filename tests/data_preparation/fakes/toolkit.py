@@ -1,4 +1,4 @@
-"""Making miniature datasets whose truth is known: poses, cameras, pictures, and the check.
+"""Making miniature datasets whose truth is known: poses, cameras, images, and the check.
 
 The joints of a fake person are coloured dots. They are drawn where the fake's own camera sees
 them; the check looks for them in the crops that a converter wrote, where the cache's camera and
