@@ -13,7 +13,8 @@ from . import source_tree as tree
 
 # A room imports only from rooms above it.
 _ROOMS = (
-    "errors", "files", "folders", "videos", "parallel", "progress", "importing", "resumable",
+    "errors", "files", "folders", "videos", "inert_pickle", "parallel", "progress", "importing",
+    "resumable",
     "settings", "config", "skeletons", "geometry", "visualization", "backbones", "acae", "models",
     "data", "datasets", "training", "evaluation", "estimator", "synthetic", "predict", "hub",
     "reproduction", "commands",

@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pickle
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from metrabs import inert_pickle
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 
@@ -101,36 +101,4 @@ def read_pickle(path: PathLike) -> Any:
         UserError: the file is missing or damaged, or has anything else in it.
     """
     with reading(path, "a pickle of arrays and plain values"), open(path, "rb") as file:
-        return _ArrayUnpickler(file, encoding="latin1").load()
-
-
-def _array_globals() -> dict[tuple[str, str], Any]:
-    """Returns the objects that pickled arrays refer to, under old and new names."""
-    import _codecs
-
-    from numpy.core import multiarray
-
-    admitted: dict[tuple[str, str], Any] = {
-        ("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype,
-        ("_codecs", "encode"): _codecs.encode,
-    }
-    for module in ("numpy.core", "numpy._core"):
-        for name in ("_reconstruct", "scalar"):
-            admitted[f"{module}.multiarray", name] = getattr(multiarray, name)
-        admitted[f"{module}.numeric", "_frombuffer"] = _array_from_buffer
-    return admitted
-
-
-def _array_from_buffer(buffer: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
-    """Rebuilds an array pickled with protocol 5."""
-    return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)  # type: ignore
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    _admitted = _array_globals()
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Returns the object of an admitted reference."""
-        if (module, name) not in self._admitted:
-            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not admitted")
-        return self._admitted[module, name]
+        return inert_pickle.load(file)

@@ -13,7 +13,6 @@ and a file cannot run code.
 
 from __future__ import annotations
 
-import io
 import math
 import mmap
 import os
@@ -21,10 +20,11 @@ import pathlib
 import pickle
 import struct
 import zlib
-from typing import IO, Any, BinaryIO, NamedTuple, NoReturn
+from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from metrabs import inert_pickle
 from metrabs.errors import UserError
 from metrabs.files import PathLike, atomic_path
 
@@ -180,10 +180,10 @@ def read_buffer_file(path: PathLike) -> OpenedFile:
     pickle_bytes, table, checksum = _check_index(path, mapped)
     buffers = [mapped[start:start + num_bytes] for start, num_bytes, _ in table]
     try:
-        stream = io.BytesIO(mapped[_HEADER.size:_HEADER.size + pickle_bytes])
-        content = _PlainUnpickler(stream, buffers=buffers).load()
-    except Exception as error:  # a crafted pickle can raise anything
-        raise _damaged(path, str(error) or type(error).__name__) from error
+        index = mapped[_HEADER.size:_HEADER.size + pickle_bytes]
+        content = inert_pickle.load(index, buffers, admitted=inert_pickle.NOTHING)
+    except pickle.UnpicklingError as error:
+        raise _damaged(path, str(error)) from error
     return OpenedFile(content, checksum, file, np.frombuffer(mapped, np.uint8))
 
 
@@ -215,14 +215,6 @@ def array_file(packed: Any, dtype: np.dtype, opened: OpenedFile) -> ArrayFile:
     data = unpacked_array(packed)
     position = data.ctypes.data - opened.mapped.ctypes.data if data.size else 0
     return ArrayFile(opened.file, position, dtype, len(data) // dtype.itemsize)
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Reads plain values only; a reference to any class or function is refused."""
-
-    def find_class(self, module: str, name: str) -> NoReturn:
-        """Refuses."""
-        raise pickle.UnpicklingError(f"it refers to '{module}.{name}', which no cache does")
 
 
 def _check_index(
