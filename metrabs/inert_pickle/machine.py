@@ -266,9 +266,13 @@ def _opcodes(file: _BoundedFile) -> Iterator[tuple[str, Any]]:
         if opcode.name == "STRING":
             yield opcode.name, _read_quoted(file)
         else:
-            yield opcode.name, opcode.arg.reader(file) if opcode.arg is not None else None
+            yield opcode.name, _argument(opcode, file)
         if opcode.name == "STOP":
             return
+
+
+def _argument(opcode: pickletools.OpcodeInfo, file: Any) -> Any:
+    return opcode.arg.reader(file) if opcode.arg is not None else None
 
 
 def _read_quoted(file: _BoundedFile) -> str:

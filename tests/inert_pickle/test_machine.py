@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import collections
 import fractions
 import io
 import pickle
 import pickletools
 import struct
-import time
 from typing import Any
 
 import numpy as np
@@ -33,44 +31,11 @@ def test_plain_values_are_those_that_python_reads(value: Any, protocol: int) -> 
     assert load(pickle.dumps(value, protocol)) == value
 
 
-@pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("array", [
-    np.arange(6, dtype=np.float32).reshape(2, 3), np.asfortranarray(np.eye(3)),
-    np.array([1, 2], ">i4"), np.array(["ab", "c"]), np.zeros([0, 3]), np.array(2.5),
-    np.array([True, False]),
-])  # fmt: skip
-def test_arrays_are_those_that_python_reads(array: np.ndarray, protocol: int) -> None:
-    shared = {"a": array, "b": [array, array.dtype.itemsize], "c": np.float64(3)}
-    loaded = load(pickle.dumps(shared, protocol))
-    np.testing.assert_array_equal(loaded["a"], array)
-    assert loaded["a"].dtype == array.dtype
-    assert loaded["b"][0] is loaded["a"]
-    assert loaded["c"] == 3
-
-
-def test_arrays_of_objects_are_read() -> None:
-    array = np.empty(2, object)
-    array[0], array[1] = np.ones(2), {"x": [1]}
-    loaded = load(pickle.dumps(array))
-    np.testing.assert_array_equal(loaded[0], np.ones(2))
-    assert loaded[1] == {"x": [1]}
-
-
 def test_buffers_are_used_in_order() -> None:
     buffers: list[pickle.PickleBuffer] = []
     content = pickle.dumps([np.arange(3), np.arange(4)], 5, buffer_callback=buffers.append)
     loaded = load(content, [buffer.raw() for buffer in buffers])
     assert [array.tolist() for array in loaded] == [[0, 1, 2], [0, 1, 2, 3]]
-
-
-def test_arrays_of_python_2_are_read() -> None:
-    # numpy.arange(2, dtype='<i2') by Python 2.7, protocol 0, written by hand from its rules
-    content = (
-        b"cnumpy.core.multiarray\n_reconstruct\np0\n(cnumpy\nndarray\np1\n(I0\ntS'b'\ntRp2\n"
-        b"(I1\n(I2\ntcnumpy\ndtype\n(S'i2'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\n"
-        b"S'\\x00\\x00\\x01\\x00'\ntb."
-    )
-    np.testing.assert_array_equal(load(content), [0, 1])
 
 
 def test_strings_of_python_2_are_read_as_latin_1() -> None:
@@ -80,11 +45,6 @@ def test_strings_of_python_2_are_read_as_latin_1() -> None:
 def test_several_pickles_in_a_file_are_read_one_after_another() -> None:
     file = io.BytesIO(pickle.dumps(1) + pickle.dumps("two") + b"rest")
     assert [load(file), load(file), file.read()] == [1, "two", b"rest"]
-
-
-def test_ordered_dictionaries_and_sets_are_read() -> None:
-    value = [collections.OrderedDict([("a", 1)]), {1, 2}, frozenset(["x"])]
-    assert load(pickle.dumps(value)) == value
 
 
 def test_other_objects_are_described_and_not_built() -> None:
@@ -121,25 +81,6 @@ def test_functions_are_not_called(capsys: pytest.CaptureFixture[str]) -> None:
     assert not capsys.readouterr().out
 
 
-def _array_pickle(dtype_state: bytes, content: bytes = b"S'AAAAAAAA'") -> bytes:
-    return (
-        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
-        b"(I1\n(I1\nt" + dtype_state + b"I00\n" + content + b"\ntb."
-    )
-
-
-@pytest.mark.parametrize("content", [
-    b"cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR(I3\nS'|'\nNNNI-1\nI-1\nI63\ntb",
-    b"cnumpy\ndtype\n(S'V8'\nI0\nI1\ntR(I3\nS'|'\nNNNI8\nI1\nI0\ntb",
-    b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nN(S'a'\nt(dI8\nI1\nI0\ntb",
-    b"cnumpy\ndtype\n(S'f8,f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb",
-    b"cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb",
-])  # fmt: skip
-def test_arrays_that_would_read_foreign_memory_are_refused(content: bytes) -> None:
-    with pytest.raises(pickle.UnpicklingError):
-        load(_array_pickle(content))
-
-
 @pytest.mark.parametrize("content", [
     b"",
     b"\x80\x05",
@@ -161,21 +102,6 @@ def test_arrays_that_would_read_foreign_memory_are_refused(content: bytes) -> No
 def test_damaged_and_crafted_pickles_are_refused(content: bytes) -> None:
     with pytest.raises(pickle.UnpicklingError):
         load(content)
-
-
-def test_deep_nesting_is_refused() -> None:
-    with pytest.raises(pickle.UnpicklingError, match="nested"):
-        load(b")" + b"\x85" * 1_000_000 + b".")
-    with pytest.raises(pickle.UnpicklingError, match="key"):
-        load(b"})" + b"\x85" * 1_000_000 + b"Ns.")
-
-
-def test_sharing_that_explodes_is_refused() -> None:
-    content = b")" + b"".join(b"q%c0h%ch%c\x86" % (i, i, i) for i in range(1, 60)) + b"."
-    start = time.perf_counter()
-    with pytest.raises(pickle.UnpicklingError, match="nested|share"):
-        load(content)
-    assert time.perf_counter() - start < 30
 
 
 def test_a_large_memo_index_takes_no_memory() -> None:
