@@ -280,7 +280,10 @@ class PoseEstimator(tf.Module):
     ) -> Predictions:
         values = checked_boxes(boxes.values)
         boxes = boxes.with_values(tf.concat([values, tf.ones_like(values[:, :1])], axis=-1))
-        predictions = self._box_poses.estimate(images, boxes, cameras, options, False)
+        # A constant False would make Grappler prune the branch of the suppression, fail to sort
+        # the loop that is left of it, and log errors ("topological sort failed").
+        never = tf.shape(images)[0] < 0
+        predictions = self._box_poses.estimate(images, boxes, cameras, options, never)
         del predictions["boxes"]
         return predictions
 
