@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import itertools
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Optional
 
@@ -16,6 +18,8 @@ from metrabs.errors import UserError, unknown_name_error
 from metrabs.files import PathLike, write_text_atomically
 
 _ARROWS = {"lower": "↓", "higher": "↑"}
+_GAP = "  "  # between columns of a text table
+_NOTE_WIDTH = 99
 _CSV_HEADER = ("model", "benchmark", "metric", "unit", "better", "value", "protocol")
 
 
@@ -82,14 +86,26 @@ class ResultTable:
 
     def to_text(self) -> str:
         """Returns the table for a terminal, with the protocols below; * marks the best."""
-        cells = self._cells("*{}", "{}")
-        widths = [max(map(len, column)) for column in zip(*cells)]
-        lines = [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-            for row in cells
+        _, _, *body = self._cells("*{}", "{}")
+        marks = {protocol: mark for mark, protocol in self._marked_protocols()}
+        # In three lines, so that a table of one or two benchmarks fits into a terminal.
+        headings = [
+            ["model", *(column.metric for column in self.columns)],
+            ["", *(f"[{column.unit}] {_ARROWS[column.better]}" for column in self.columns)],
+            ["", *(f"({marks[column.protocol]})" for column in self.columns)],
         ]
-        rule = "-" * max(map(len, lines))
-        return "\n".join([self.title, "", *lines[:2], rule, *lines[2:], "", *self._notes()]) + "\n"
+        widths = [max(map(len, column)) for column in zip(*headings, *body)]
+        benchmarks = self._spanning_benchmarks(widths)
+        lines = [
+            _GAP.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+            for row in [*headings, *body]
+        ]
+        rule = "-" * max(map(len, [benchmarks, *lines]))
+        notes = [
+            textwrap.fill(note, _NOTE_WIDTH, subsequent_indent=" " * 4) for note in self._notes()
+        ]
+        head, numbers = lines[: len(headings)], lines[len(headings) :]
+        return "\n".join([self.title, "", benchmarks, *head, rule, *numbers, "", *notes]) + "\n"
 
     def to_markdown(self) -> str:
         """Returns the table as Markdown, with the protocols below; the best are bold."""
@@ -140,6 +156,22 @@ class ResultTable:
             for model, values in self.rows
         ]
         return [benchmarks, headings, *body]
+
+    def _spanning_benchmarks(self, widths: list[int]) -> str:
+        """Returns the line of benchmark names, each above all of its columns.
+
+        Args:
+            widths: of all columns, that of the models first; columns below a long name are
+                widened, in place.
+        """
+        line = " " * widths[0]
+        columns = list(enumerate(self.columns, start=1))
+        for name, group in itertools.groupby(columns, key=lambda item: item[1].benchmark):
+            indices = [index for index, _ in group]
+            span = sum(widths[index] for index in indices) + len(_GAP) * (len(indices) - 1)
+            widths[indices[0]] += max(0, len(name) - span)
+            line += _GAP + name.rjust(max(span, len(name)))
+        return line.rstrip()
 
     def _cell(
         self, value: float, best: Optional[str], best_style: str, other_style: str

@@ -16,6 +16,7 @@ from metrabs.evaluation.consistency import format_consistency, group_joints
 from metrabs.evaluation.report import Column, ResultTable
 from metrabs.files import atomic_path, write_text_atomically
 from metrabs.progress import progress_bar
+from metrabs.reproduction.quiet_xla import silence_xla_notices
 from metrabs.skeletons import tables
 from metrabs.visualization.charts import bar_figure, line_figure
 from metrabs.visualization.figures import save_figure
@@ -55,6 +56,7 @@ def predict_split(
     from metrabs.training.model_loading import load_crop_model
     from metrabs.training.prediction import predict_poses
 
+    silence_xla_notices()
     config = read_config(run_folder)
     examples = open_dataset(config.data.dataset3d).phase(split)
     checkpoint = latest_checkpoint(run_folder)

@@ -22,6 +22,7 @@ from metrabs.config import Config
 from metrabs.data.storage.array_file import FORMAT_VERSION
 from metrabs.files import atomic_path, write_text_atomically
 from metrabs.progress import progress_bar
+from metrabs.reproduction.quiet_xla import silence_xla_notices
 from metrabs.reproduction.recipe import MODELS, SEPARATE, Recipe, influential_settings
 from metrabs.reproduction.stages import Stage
 
@@ -93,6 +94,7 @@ class ReproductionPipeline:
     def _train(self, folder: pathlib.Path, config: Config, **settings: str) -> None:
         from metrabs.training.train import train
 
+        silence_xla_notices()
         train(self.recipe.training_config(config, folder, **settings))
 
     def _comparison(self, evaluations: Mapping[str, Stage]) -> Stage:
@@ -199,6 +201,7 @@ def train_autoencoder(
     from metrabs.acae.training import AcaeProgress, train_acae
     from metrabs.acae.weights_file import save_affine_weights
 
+    silence_xla_notices()
     with np.load(predictions_path) as predictions:
         poses3d_cam_mm = predictions["coords3d_pred_cam"]
         joint_names = predictions["joint_names"].tolist()
@@ -235,6 +238,7 @@ def export_run(
     from metrabs.training.checkpoints import latest_checkpoint
     from metrabs.training.model_loading import load_crop_model
 
+    silence_xla_notices()
     checkpoint = latest_checkpoint(run_folder)
     assert checkpoint is not None, f"no checkpoint in {run_folder}"
     export_estimator(

@@ -24,6 +24,7 @@ from metrabs.visualization.figures import (
 )
 
 _MIN_RELATIVE_HEIGHT = 0.3  # of people who are drawn, compared with the tallest box
+_CURVES = {"loss": "loss", "mean_error": "mean error [mm]"}
 _FORMATS = {"smpl_24": "SMPL", "coco_19": "COCO (Panoptic)", "h36m_17": "Human3.6M"}
 
 
@@ -42,11 +43,13 @@ def draw_report(root: pathlib.Path, models: Sequence[str], folder: pathlib.Path)
     for stage in models:
         for record in read_history(root / stage):
             records.append({"step": record["step"], **{
-                f"{name} ({stage})": record[name] for name in ("loss", "mean_error")
-                if name in record}})
+                f"{MODELS[stage].title}: {title}": record[name]
+                for name, title in _CURVES.items() if name in record}})
     save_figure(training_curves_figure(records, title="Training"), folder / "training.png")
     history = json.loads((root / "autoencoder" / "history.json").read_text())
-    save_figure(training_curves_figure(history, log_scale=True, title="Autoencoder"),
+    losses = [{"step": record["step"], "loss": record["loss"],
+               "reconstruction error [m]": record["reconstruction_m"]} for record in history]
+    save_figure(training_curves_figure(losses, log_scale=True, title="Autoencoder"),
                 folder / "autoencoder.png")
     _draw_latents(root, models[0], folder)
 
@@ -86,9 +89,16 @@ def _draw_test_examples(
         poses = {"Truth": first["coords3d_true_cam"], **{
             MODELS[name].title: of_model["coords3d_pred_cam"]
             for name, of_model in predictions.items()}}
-        views = [PoseView(title, pose[i, skeleton.indices][np.newaxis], skeleton)
+        root_joint = skeleton.names.index("pelv")
+        views = [PoseView(title, _relative(pose[i, skeleton.indices], root_joint), skeleton)
                  for title, pose in poses.items()]
         save_figure(pose_figure(image, views), folder / f"test_{i}.png")
+
+
+def _relative(pose_cam_mm: np.ndarray, root_joint: int) -> np.ndarray:
+    """Returns a pose as [1, J, 3] relative to its root joint."""
+    # The absolute depth of models that trained for minutes is far off.
+    return (pose_cam_mm - pose_cam_mm[root_joint])[np.newaxis]
 
 
 def _predictions(root: pathlib.Path, model: str) -> dict[str, np.ndarray]:

@@ -39,6 +39,8 @@ def training_curves_figure(
         log_scale: of the y axes.
         title: of the figure.
     """
+    from matplotlib.ticker import MaxNLocator
+
     all_keys = dict.fromkeys(key for record in records for key in record if key != x_key)
     keys = list(all_keys) if keys is None else list(keys)
     num_columns = min(3, max(1, len(keys)))
@@ -53,6 +55,7 @@ def training_curves_figure(
         axes.plot(x, y, color=color, linewidth=1.4, marker=marker, markersize=3)
         axes.set_title(key, fontsize=10)
         axes.set_xlabel(x_key)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if log_scale:
             axes.set_yscale("log")
         _tidy(axes)
@@ -113,7 +116,7 @@ def bar_figure(
         title: of the figure.
         number_format: of the numbers on the bars.
     """
-    figure = _new_figure(max(4.8, 1.2 + 0.55 * len(row_names) * (len(columns) + 0.6)), 4.2)
+    figure = _new_figure(max(6.4, 1.2 + 0.55 * len(row_names) * (len(columns) + 0.6)), 4.4)
     axes = figure.add_subplot()
     bar_width = 0.82 / max(1, len(columns))
     positions = np.arange(len(row_names))
@@ -125,13 +128,16 @@ def bar_figure(
         labels = ["" if np.isnan(height) else number_format.format(height) for height in heights]
         axes.bar_label(bars, labels, padding=2, fontsize=8)
     axes.set_xticks(positions, [textwrap.fill(name, _LABEL_LENGTH) for name in row_names])
-    axes.set(ylabel=ylabel, title=title)
-    axes.margins(y=0.15)
+    axes.set(ylabel=ylabel)
     _tidy(axes)
     axes.grid(axis="x", visible=False)
-    if len(columns) > 1:
-        axes.legend(frameon=False, ncols=len(columns), loc="upper center", fontsize=9)
-    figure.tight_layout()
+    figure.suptitle(title)
+    if len(columns) > 1:  # above the axes, where it hides no bar
+        figure.legend(
+            frameon=False, ncols=len(columns), loc="upper center", bbox_to_anchor=(0.5, 0.94),
+            fontsize=9,
+        )
+    figure.tight_layout(rect=(0, 0, 1, 0.95 if len(columns) > 1 else 1))
     return figure
 
 

@@ -11,6 +11,8 @@ from metrabs.geometry import MM_PER_M
 from metrabs.visualization.drawing import SkeletonLike
 from metrabs.visualization.palette import SIDE_COLORS, Color, edge_side, joint_sides, unit_rgb
 
+_MIN_LABELLED_LENGTH = 0.1  # of an axis compared with the longest one; there is no room on shorter
+
 
 def draw_poses3d(
     axes: Any, poses3d_cam_mm: Any, skeleton: SkeletonLike, color: Optional[Color] = None
@@ -65,11 +67,15 @@ def set_space(axes: Any, limits: np.ndarray) -> None:
     for i, (axis, label) in enumerate(
         ((axes.xaxis, "right [m]"), (axes.yaxis, "away [m]"), (axes.zaxis, "up [m]"))
     ):
-        num_ticks = int(np.clip(round(6 * spans[i] / spans.max()), 2, 6))
+        relative_length = spans[i] / spans.max()
+        num_ticks = int(np.clip(round(5 * relative_length), 1, 5))
         axis.set_major_locator(MaxNLocator(num_ticks, steps=[1, 2, 5, 10]))
         axis.set_tick_params(labelsize=7, pad=-1)
-        axis.set_label_text(label, fontsize=8)
-        axis.labelpad = -3
+        if relative_length < _MIN_LABELLED_LENGTH:
+            axis.set_ticks([])
+        else:
+            axis.set_label_text(label, fontsize=8)
+        axis.labelpad = 1
         axis.set_pane_color((0.96, 0.96, 0.97, 1))
 
 

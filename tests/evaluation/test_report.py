@@ -27,10 +27,25 @@ def test_text_shows_numbers_and_protocols(table):
     lines = table.to_text().splitlines()
     assert lines[0] == "Formats"
     assert lines[2].split() == ["MuPoTS", "Human3.6M"]
-    assert lines[3].split("  ")[0] == "model" and "MPJPE [mm] ↓ (a)" in lines[3]
-    assert lines[5].split() == ["separate", "91.9", "63.2", "–"]
-    assert lines[6].split() == ["consistent", "*81.8", "*72.5", "45.2"]
-    assert lines[8:] == ["(a) 20 sequences, root 14", "(b) S9, S11, every 64th frame"]
+    assert lines[3].split() == ["model", "MPJPE", "PCK@100", "MPJPE"]
+    assert lines[4].split() == ["[mm]", "↓", "[%]", "↑", "[mm]", "↓"]
+    assert lines[5].split() == ["(a)", "(a)", "(b)"]
+    assert lines[7].split() == ["separate", "91.9", "63.2", "–"]
+    assert lines[8].split() == ["consistent", "*81.8", "*72.5", "45.2"]
+    assert lines[10:] == ["(a) 20 sequences, root 14", "(b) S9, S11, every 64th frame"]
+
+
+def test_text_puts_benchmarks_above_their_columns_and_wraps_long_protocols():
+    columns = [Column("A", "PCK", "%", "higher", "x " * 80),
+               Column("quite a long benchmark name", "AUC", "%", "higher", "all"),
+               Column("quite a long benchmark name", "CPS", "%", "higher", "all")]
+    table = ResultTable("Spans", columns)
+    table.add_row("model", [1, 2, 3])
+    lines = table.to_text().splitlines()
+    assert lines[2].endswith("  quite a long benchmark name")
+    assert len(lines[2]) == len(lines[3]) == len(lines[6])
+    assert lines[2].index(" A ") + 1 == lines[3].index("PCK") + 2
+    assert max(map(len, lines)) <= 99
 
 
 def test_markdown_shows_numbers_and_protocols(table):

@@ -35,3 +35,11 @@ def test_bar_figure_writes_the_numbers_on_the_bars():
     axes = figure.axes[0]
     assert len(axes.patches) == 4
     assert [text.get_text() for text in axes.texts] == ["1.2", "2.0", "", "3.0"]
+
+
+def test_the_legend_of_bars_hides_none_of_them(tmp_path):
+    columns = {f"quite a long name of column {i}": [400.0, 30] for i in range(3)}
+    figure = charts.bar_figure(["x", "y"], columns, "error [mm]", title="title")
+    save_figure(figure, tmp_path / "bars.png")  # computes the layout
+    legend = figure.legends[0].get_window_extent()
+    assert legend.y0 >= figure.axes[0].get_window_extent().y1
