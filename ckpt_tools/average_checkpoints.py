@@ -21,12 +21,12 @@ from typing import Optional
 
 import numpy as np
 
-from ckpt_tools.common.command import run_tool
 from ckpt_tools.common.model_checkpoints import (
     check_empty,
     locate_checkpoint,
     write_model_checkpoint,
 )
+from metrabs.command import run_tool
 from metrabs.errors import UserError
 from metrabs.files import PathLike
 from metrabs.models.description import ModelDescription

@@ -15,13 +15,13 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from ckpt_tools.common.command import run_tool
 from ckpt_tools.common.comparison import largest_difference_mm
 from ckpt_tools.common.model_checkpoints import (
     check_empty,
     locate_checkpoint,
     write_model_checkpoint,
 )
+from metrabs.command import run_tool
 from metrabs.estimator.crop_prediction import crop_predictor
 from metrabs.files import PathLike
 from metrabs.models.build import build_crop_model

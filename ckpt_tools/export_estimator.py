@@ -23,8 +23,8 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 
-from ckpt_tools.common.command import run_tool
 from metrabs.acae.weights_file import load_affine_weights
+from metrabs.command import run_tool
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.estimator.detectors.registry import CHOICES, DEFAULT_DETECTOR, build_detector

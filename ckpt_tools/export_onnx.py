@@ -22,11 +22,11 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 
-from ckpt_tools.common.command import run_tool
 from ckpt_tools.common.comparison import largest_difference_mm
 from ckpt_tools.common.model_checkpoints import locate_checkpoint
 from ckpt_tools.common.model_location import locate_model
 from ckpt_tools.common.original_model import read_original_crop_model
+from metrabs.command import run_tool
 from metrabs.errors import UserError
 from metrabs.estimator.crop_prediction import CropPredictor, crop_predictor
 from metrabs.files import PathLike, atomic_path

@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from ckpt_tools.common.command import run_tool
 from ckpt_tools.common.model_checkpoints import locate_checkpoint
 from ckpt_tools.common.original_model import save_in_original_layout
+from metrabs.command import run_tool
 from metrabs.settings import setting
 from metrabs.training.model_loading import load_crop_model
 

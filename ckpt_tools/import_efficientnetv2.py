@@ -25,12 +25,12 @@ from typing import Optional
 import numpy as np
 import tensorflow as tf
 
-from ckpt_tools.common.command import run_tool
 from ckpt_tools.common.original_model import variable_name
 from ckpt_tools.common.original_names import match_names, original_layer_names
 from ckpt_tools.common.stored_variables import StoredVariables
 from metrabs.backbones.efficientnetv2 import efficientnetv2
 from metrabs.backbones.registry import backbone_names, canonical_backbone_name
+from metrabs.command import run_tool
 from metrabs.errors import UserError, unknown_name_error
 from metrabs.files import PathLike, atomic_path
 from metrabs.hub.archive import DamagedArchiveError, extract_archive

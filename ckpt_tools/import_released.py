@@ -21,10 +21,10 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-from ckpt_tools.common.command import run_tool
 from ckpt_tools.common.comparison import largest_difference_mm
 from ckpt_tools.common.model_checkpoints import check_empty, write_model_checkpoint
 from ckpt_tools.common.original_model import read_original_crop_model
+from metrabs.command import run_tool
 from metrabs.config import ModelConfig
 from metrabs.errors import UserError
 from metrabs.estimator.crop_prediction import crop_predictor

@@ -18,9 +18,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from ckpt_tools.common.command import run_tool
 from ckpt_tools.common.model_location import locate_model
 from ckpt_tools.common.stored_variables import StoredVariable, StoredVariables
+from metrabs.command import run_tool
 from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.estimator.export import MANIFEST_PATH

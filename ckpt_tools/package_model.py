@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from ckpt_tools.common.command import run_tool
+from metrabs.command import run_tool
 from metrabs.errors import UserError
 from metrabs.estimator.export import pack_export
 from metrabs.files import sha256_of_file
