@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from metrabs.command import EXIT_WRONG_FLAGS, asks_for_help, fail
+from metrabs.command import EXIT_INVALID_FLAGS, asks_for_help, fail
 from metrabs.importing import import_registered
 
 
@@ -119,7 +119,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print(help_text())
         return 0
     if name not in COMMANDS:
-        return fail(_unknown_command_message(name), EXIT_WRONG_FLAGS)
+        return fail(_unknown_command_message(name), EXIT_INVALID_FLAGS)
     places = {name: command.place for name, command in COMMANDS.items()}
     return import_registered("command", name, places)(given[1:])
 

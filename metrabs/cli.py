@@ -36,7 +36,7 @@ from metrabs.command import (
 )
 from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, UserError, WorkerLostError
-from metrabs.original_flags import RELEASED_FLAGS, check_released_flags
+from metrabs.original_flags import OBSOLETE_FLAGS, check_original_flags
 from metrabs.settings import define_flag, setting
 
 _ALIASES = {"dataset": "dataset3d"}
@@ -124,9 +124,9 @@ def given_settings(values: flags.FlagValues) -> dict[str, Any]:
     }
 
 
-def _check_released_flags(values: flags.FlagValues) -> None:
-    names = [flag.name for flag in RELEASED_FLAGS]
-    check_released_flags({name: values[name].value for name in names if values[name].present})
+def _check_original_flags(values: flags.FlagValues) -> None:
+    names = [flag.name for flag in OBSOLETE_FLAGS]
+    check_original_flags({name: values[name].value for name in names if values[name].present})
 
 
 def help_text() -> str:
@@ -135,7 +135,7 @@ def help_text() -> str:
 
 
 def _run_tasks(values: flags.FlagValues) -> int:
-    _check_released_flags(values)
+    _check_original_flags(values)
     settings = given_settings(values)
     Config().replace(**settings)  # checks all values before anything is done
     if not (values.train or values.predict or values.export_file):
@@ -212,11 +212,11 @@ def _define_flags() -> flags.FlagValues:
     )
     for group, field, kind in all_settings():
         define_flag(values, field, kind, field.default, group)
-    for released in RELEASED_FLAGS:
-        text = f"flag of the original implementation without effect: {released.reason}"
-        field = setting(released.default, text)
-        field.name = released.name
-        define_flag(values, field, released.kind, released.default, "original")
+    for original in OBSOLETE_FLAGS:
+        text = f"flag of the original implementation without effect: {original.reason}"
+        field = setting(original.default, text)
+        field.name = original.name
+        define_flag(values, field, original.kind, original.default, "original")
     return values
 
 

@@ -1,10 +1,11 @@
-"""What all commands share: parsing flags, reporting errors, exit codes, the data root.
+"""Shared by all commands: parsing flags, reporting errors, exit codes, the data root.
 
 Most commands declare one settings dataclass and do their work in one function; `run_tool` does the
 rest. `run_command` is for those whose flags depend on their arguments. `--some-flag` and
 `--some_flag` mean the same.
 
-Exit codes: 0 success, 1 wrong input, 2 wrong flags, 130 Ctrl-C; see docs/reference/exit-codes.md.
+Exit codes: 0 success, 1 invalid input, 2 invalid flags, 130 Ctrl-C; see
+docs/reference/exit-codes.md.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from metrabs.errors import UserError
 from metrabs.folders import DataFolders, is_data_root_given
 from metrabs.settings import setting
 
-EXIT_WRONG_INPUT = 1
-EXIT_WRONG_FLAGS = 2
+EXIT_INVALID_INPUT = 1
+EXIT_INVALID_FLAGS = 2
 EXIT_OUT_OF_MEMORY = 42
 EXIT_WORKER_LOST = 75
 EXIT_SIGNAL_BASE = 128
@@ -131,7 +132,7 @@ def run_command(
         aliases: Earlier spelling of a flag -> its name.
 
     Returns:
-        The exit code: 0 success, 1 wrong input, 2 wrong flags, 130 Ctrl-C.
+        The exit code: 0 success, 1 invalid input, 2 invalid flags, 130 Ctrl-C.
     """
     quiet_tensorflow()
     given = sys.argv[1:] if arguments is None else arguments
@@ -179,7 +180,7 @@ def define_data_root(values: flags.FlagValues) -> None:
 
 
 def data_root_of(values: flags.FlagValues) -> pathlib.Path:
-    """Returns the absolute path of the data root that the flags name, or the default one."""
+    """Returns the absolute path of the data root that the flags name, or the default data root."""
     return _logged_folders(values.data_root).root
 
 
@@ -217,13 +218,13 @@ def normalized_flag(argument: str, aliases: Optional[Mapping[str, str]] = None) 
 
 
 def exit_code_of(work: Callable[[], Optional[int]]) -> int:
-    """Does the work and returns its exit code; user errors are reported in one line."""
+    """Does the work and returns its exit code; reports user errors in one line."""
     try:
         return work() or 0
     except flags.Error as error:
-        return fail(str(error), EXIT_WRONG_FLAGS)
+        return fail(str(error), EXIT_INVALID_FLAGS)
     except UserError as error:
-        return fail(str(error), EXIT_WRONG_INPUT)
+        return fail(str(error), EXIT_INVALID_INPUT)
 
 
 def fail(message: str, code: int) -> int:

@@ -1,8 +1,8 @@
-"""Every setting of training and prediction, once: name, default, unit, meaning.
+"""All settings of training and prediction: name, default, unit, meaning.
 
-The command line flags are generated from these dataclasses (`metrabs/cli.py`), checkpoints and
-exports carry them as JSON. Names and defaults are those of the released program unless a comment
-says otherwise. Nothing below the command line ever reads a flag: functions get one of these.
+The command-line flags are generated from these dataclasses (`metrabs/cli.py`); checkpoints and
+exports carry them as JSON. Names and defaults are those of the original implementation unless a
+comment says otherwise. Nothing below the command line ever reads a flag: functions get a `Config`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INTERPOLATIONS = ("nearest", "linear", "cubic", "area", "lanczos4")
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """Where a run lives and what it reports."""
+    """Location and logging of a run."""
 
     data_root: Optional[str] = setting(
         None, "folder of all data and runs; default: $DATA_ROOT, else metrabs_data in the working "
@@ -33,17 +33,18 @@ class RunConfig:
         None, "folder of cache files; default: $CACHE_DIR, else cache in the data root"
     )
     logdir: str = setting("default_logdir", "run folder, relative to experiments in the data root")
-    comment: str = setting("", "free text that is written to the log")
-    seed: int = setting(1, "seed of every random choice", at_least=0, at_most=2**32 - 1)
+    comment: str = setting("", "comment that is written to the log")
+    seed: int = setting(1, "random seed of all choices", at_least=0, at_most=2**32 - 1)
     workers: Optional[int] = setting(
-        None, "data loading processes; default: one per processor, at most 12; 0 loads in-process",
+        None, "number of data loading processes; default: one per CPU core, at most 12; 0: load "
+        "in-process",
         at_least=0
     )
     multi_gpu: bool = setting(
         False, "train on all GPUs of this machine (on several machines: by TF_CONFIG)"
     )
     loglevel: str = setting(
-        "info", "how much is logged", choices=("error", "warning", "info", "debug")
+        "info", "log level", choices=("error", "warning", "info", "debug")
     )
     checkpoint_dir: Optional[str] = setting(
         None, "checkpoint folder, relative to experiments in the data root; default: the logdir"
@@ -53,28 +54,27 @@ class RunConfig:
         "folder"
     )
     init_path: Optional[str] = setting(
-        None, "checkpoint that gives the initial weights where there is nothing to resume"
+        None, "checkpoint with the initial weights, used if there is nothing to resume"
     )
     pred_path: Optional[str] = setting(
         None, "predictions file, relative to the checkpoint; .npz, or .h5 for HDF5, which is "
         "written batch by batch; default: predictions_<dataset3d>.npz"
     )
     test_time_mirror_aug: bool = setting(
-        False, "predict the average of every crop and its mirror image"
+        False, "average the predictions for each crop and its mirror image"
     )
-    log_period: int = setting(30, "steps between entries of the log", unit="steps", at_least=1)
-    # Not in the release, which shows pictures in windows.
+    log_period: int = setting(30, "steps between log entries", unit="steps", at_least=1)
+    # Not in the original implementation, which shows previews in windows.
     picture_period: Optional[int] = setting(
-        None, "steps between pictures of predicted and true poses in TensorBoard; default: none",
+        None, "steps between previews of predicted and true poses in TensorBoard; default: none",
         at_least=1
     )
-    num_pictures: int = setting(4, "how many validation examples these pictures show", at_least=1)
-    # Deviation: the release always logs to Weights & Biases (project 'metrabs'), which needs an
-    # account and a network. Here it does so if asked.
+    num_pictures: int = setting(4, "number of validation examples in these previews", at_least=1)
+    # Deviation: the original implementation always logs to Weights & Biases (project 'metrabs'),
+    # which needs an account and a network. Here it does so on request.
     wandb_project: Optional[str] = setting(
-        None, "project of Weights & Biases to log to, too; default: none"
+        None, "Weights & Biases project to also log to; default: none"
     )
-
 
     @property
     def folders(self) -> DataFolders:
@@ -84,7 +84,7 @@ class RunConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which examples make up a batch."""
+    """Datasets, and how batches are composed."""
 
     dataset3d: str = setting("h36m", "3D dataset: a built-in name or the path of a cache file")
     dataset2d: str = setting(
@@ -92,7 +92,7 @@ class DataConfig:
     )
     batch_size: Optional[int] = setting(
         None, "3D examples per step; default: 96 for merged datasets, else 32. Other sizes keep "
-        "the shares of a merged dataset on average", at_least=1
+        "the composition of a merged dataset's batches on average", at_least=1
     )
     batch_size_2d: Optional[int] = setting(
         None, "2D examples per step; default: 32", at_least=1
@@ -101,15 +101,15 @@ class DataConfig:
         150, "examples per step in validation and prediction", at_least=1
     )
     train_on: str = setting("train", "split used for training", choices=_SPLITS)
-    # Not in the release, which knows no other way.
+    # Not a setting of the original implementation.
     max_broken_images: int = setting(
-        1000, "so many different images of the training data may be missing or damaged; other "
-        "examples of the same dataset take their place. Training stops when there are more",
+        1000, "maximum number of missing or corrupt training images. Other examples of the same "
+        "dataset replace them; training stops if there are more",
         at_least=0
     )
     released_order: bool = setting(
-        False, "replay the random order of the release, example by example; resuming then takes "
-        "the longer the more steps are done"
+        False, "replay the random order of the original implementation, example by example; "
+        "resuming then takes time proportional to the steps done"
     )
     validate_on: str = setting("valid", "split used for validation", choices=_SPLITS)
     test_on: str = setting("test", "split used for prediction", choices=_SPLITS)
@@ -117,7 +117,7 @@ class DataConfig:
         None, "dataset whose joints the model predicts; default: dataset3d"
     )
     bone_length_dataset: Optional[str] = setting(
-        None, "dataset whose mean bone lengths Model25D takes; default: in training dataset3d, "
+        None, "dataset whose mean bone lengths Model25D uses; default: dataset3d in training, "
         "later those it was trained with"
     )
     output_joints: Optional[str] = setting(
@@ -127,11 +127,11 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LoadingConfig:
-    """How an example becomes a network input: crop, augmentation, interpolation."""
+    """Cropping, augmentation and interpolation of network inputs."""
 
     proc_side: int = setting(256, "side of the square crop", unit="pixels", at_least=32)
     geom_aug: bool = setting(True, "geometric augmentation")
-    test_aug: bool = setting(False, "augment at test time, too")
+    test_aug: bool = setting(False, "augment also at test time")
     rot_aug: float = setting(
         20.0, "largest in-plane rotation", unit="degrees", at_least=0, at_most=180
     )
@@ -180,15 +180,15 @@ class ModelConfig:
     """The crop model: backbone, head, reconstruction of absolute poses."""
 
     model_class: str = setting(
-        "Metrabs", "Metrabs: absolute poses; Metro: root-relative ones; Model25D: absolute ones "
-        "by bone lengths", choices=("Metrabs", "Metro", "Model25D")
+        "Metrabs", "Metrabs: absolute poses; Metro: root-relative poses; Model25D: absolute "
+        "poses from bone lengths", choices=("Metrabs", "Metro", "Model25D")
     )
     backbone: str = setting("efficientnetv2-s", "backbone name (underscores count as hyphens)")
     backbone_weights: str = setting(
         "imagenet", "initial backbone weights: 'imagenet', 'none' or a file"
     )
     dtype: str = setting(
-        "float16", "compute type; 16-bit types mean mixed precision",
+        "float16", "type of computation; 16-bit types mean mixed precision",
         choices=("float16", "float32", "bfloat16"),
     )
     depth: int = setting(8, "depth bins of the volumetric heatmap", at_least=1)
@@ -199,16 +199,17 @@ class ModelConfig:
     stride_test: int = setting(32, "output stride of the backbone at test time", unit="pixels")
     centered_stride: bool = setting(True, "centre the sampling grid of the last strided stage")
     ghost_bn: str = setting("", "comma-separated group sizes of ghost batch normalisation")
-    # The release reads this setting without defining it, which makes its ResNets V1 fail.
+    # The original implementation reads this setting without defining it: its ResNets V1 fail.
     group_norm: bool = setting(
         False, "ResNets: group normalisation (32 groups) in place of batch normalisation"
     )
     caffe_channel_order: str = setting(
-        "bgr", "what ResNets V1 are fed; rgb: as in the release, for its weights",
+        "bgr", "channel order of the input of ResNets V1; rgb: as in the original implementation, "
+        "for its weights",
         choices=("bgr", "rgb")
     )
-    # Not in the release. Some backbones average their statistics over thousands of steps, which
-    # short runs do not have.
+    # Not in the original implementation. Some backbones average their statistics over thousands of
+    # steps, more than short runs have.
     batch_norm_momentum: Optional[float] = setting(
         None, "momentum of the moving statistics; default: the backbone's own",
         at_least=0, at_most=1
@@ -221,12 +222,12 @@ class ModelConfig:
         False, "reconstruct absolute poses by weak perspective at test time"
     )
     mix_3d_inside_fov: float = setting(
-        0.5, "share of the 3D head in absolute positions of joints inside the field of view",
+        0.5, "weight of the 3D head in absolute positions of joints inside the field of view",
         at_least=0, at_most=1
     )
     reconstruction_scale: str = setting(
-        "example", "over what the least squares of the reconstruction are normalised "
-        "('batch' is what the release does)", choices=("example", "batch")
+        "example", "normalisation of the least squares of the reconstruction: per example or per "
+        "batch, as in the original implementation", choices=("example", "batch")
     )
     affine_weights: Optional[str] = setting(
         None, "ACAE weights: an .npz file, or a name in skeleton_conversion in the data root"
@@ -241,13 +242,13 @@ class ModelConfig:
         False, "fine-tune for consistency by predicting the latent points, with a head of all "
         "joints as their teacher"
     )
-    # The release reads this setting without defining it, which makes its hybrid model fail.
+    # The original implementation reads this setting without defining it: its hybrid model fails.
     stop_gradient_whole_latenthead_to_backbone: bool = setting(
         False, "the head of latent points (--predict_all_and_latents) does not train the backbone"
     )
-    # Not in the release, which held the merged skeletons of its baseline in its data.
+    # Not in the original implementation, whose data have the merged skeletons of its baseline.
     merge_joints: bool = setting(
-        False, "joints of the same name are one joint, whatever their skeleton format"
+        False, "joints of the same name are one joint in all skeleton formats"
     )
     load_backbone_from: Optional[str] = setting(
         None, "trained crop model (SavedModel or checkpoint) to start fine-tuning from"
@@ -262,20 +263,22 @@ class LossConfig:
     absloss_factor: float = setting(0.1, "weight of the absolute pose loss", at_least=0)
     absloss_start_step: int = setting(5000, "step after which the absolute pose loss is active")
     weak_perspective_steps: int = setting(
-        500, "first steps of training that reconstruct by weak perspective", at_least=0
+        500, "number of first steps that reconstruct by weak perspective", at_least=0
     )
     loss_manif_factor: float = setting(
         1.0, "weight of the consistency loss on 3D examples", at_least=0
     )
-    loss_manif_factor2d: float = setting(1.0, "relative weight of it on 2D examples", at_least=0)
+    loss_manif_factor2d: float = setting(
+        1.0, "relative weight of the consistency loss on 2D examples", at_least=0
+    )
     teacher_loss_factor: float = setting(
         1.0, "weight of the loss between predicted latent points and those of the predicted "
         "joints", at_least=0
     )
-    teacher_start_step: int = setting(5000, "step after which that loss is active")
+    teacher_start_step: int = setting(5000, "step after which the teacher loss is active")
     allhead_aegt_loss_factor: float = setting(
-        1.0, "weight of the loss between autoencoded predicted joints and the truth, if both "
-        "joints and latent points are predicted", at_least=0
+        1.0, "weight of the loss between autoencoded predicted joints and the ground truth, if "
+        "both joints and latent points are predicted", at_least=0
     )
     stop_gradient_latent: bool = setting(
         True, "the predicted joints do not learn from predicted latent points"
@@ -284,10 +287,10 @@ class LossConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizationConfig:
-    """Optimizer, schedule and the rhythm of training."""
+    """Optimizer and training schedule."""
 
     training_steps: Optional[int] = setting(
-        None, "number of optimizer steps of the whole run", at_least=1
+        None, "total number of optimizer steps", at_least=1
     )
     base_learning_rate: float = setting(2.121e-4, "learning rate at the first step", above=0)
     weight_decay: float = setting(
@@ -302,20 +305,20 @@ class OptimizationConfig:
     )
     loss_scale: float = setting(128.0, "loss scale of float16 training", at_least=1)
     dynamic_loss_scale: bool = setting(
-        False, "adapt the loss scale: skip steps whose gradients overflow and halve it, double it "
-        "after 2000 others"
+        False, "adapt the loss scale: halve it and skip the step if gradients overflow, double "
+        "it after 2000 other steps"
     )
     grad_accum_steps: int = setting(
-        1, "parts in which a batch is worked through one after the other, to save memory",
+        1, "number of microbatches that a batch is split into, to save memory",
         at_least=1
     )
-    # Not in the release, where an environment variable lets TensorFlow choose what to compile.
+    # Not in the original implementation, where an environment variable lets TensorFlow choose.
     xla: str = setting(
-        "heads", "what XLA compiles: heatmap decoding, reconstruction and losses; the network, "
-        "too; or nothing", choices=("heads", "full", "off")
+        "heads", "which parts to compile with XLA: heads (heatmap decoding, reconstruction and "
+        "losses), full (the network as well), or off", choices=("heads", "full", "off")
     )
     finetune_in_inference_mode: int = setting(
-        0, "last steps that train with batch normalisation in inference mode", at_least=0
+        0, "number of last steps with batch normalisation in inference mode", at_least=0
     )
     validate_period: Optional[int] = setting(
         None, "steps between validations; default: none", at_least=1
@@ -338,7 +341,7 @@ class Config:
         """Returns a copy with some settings changed, given by their flat names.
 
         Args:
-            **settings: for example `proc_side=128, dataset3d='synth3'`.
+            **settings: Values by name, for example `proc_side=128, dataset3d='synth3'`.
 
         Raises:
             UserError: a name is not a setting or a value is not admitted.
@@ -364,7 +367,7 @@ class Config:
         return self.replace(data_root=None, cache_dir=None)
 
     def to_json(self) -> str:
-        """Returns the settings as JSON text; `from_json` is the inverse."""
+        """Returns the settings as a JSON string; `from_json` is the inverse."""
         return json.dumps(self.to_flat_dict(), indent=2, sort_keys=True)
 
     @classmethod
@@ -372,11 +375,11 @@ class Config:
         """Reads settings written by `to_json`; missing names keep their defaults.
 
         Args:
-            text: what `to_json` returned.
-            source: where it is from, for error messages.
+            text: JSON string written by `to_json`.
+            source: Name of its file, for error messages.
 
         Raises:
-            UserError: the text is not JSON or holds unknown names or inadmissible values.
+            UserError: the string is not JSON or has unknown names or inadmissible values.
         """
         try:
             flat = json.loads(text)

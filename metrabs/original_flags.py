@@ -1,8 +1,8 @@
-"""Flags of the released program that are not settings here, and what to do instead.
+"""Flags of the original implementation that are not settings here, and what to do instead.
 
-Commands that were written for the release keep working: such a flag is accepted with its default
-value, and with any value if it has nothing to change. Else the command line refuses it and says
-why. All other flags of the release are settings of `metrabs.config`.
+Commands written for the original implementation keep working: such a flag is accepted with its
+default value, and with any value if it would have no effect. Otherwise the command line rejects it
+and says why. All other flags of the original implementation are settings of `metrabs.config`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from metrabs.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
-class ReleasedFlag:
-    """One flag of the release.
+class OriginalFlag:
+    """One flag of the original implementation.
 
     Attributes:
-        name: with underscores.
-        kind: type of its value, bool or str.
-        default: in the release.
-        reason: why it is not a setting, and what to do instead.
-        is_refused: whether other values than the default are refused.
+        name: Name with underscores.
+        kind: Type of its value, bool or str.
+        default: Default of the original implementation.
+        reason: Why it is not a setting, and what to do instead.
+        is_refused: Whether values other than the default are rejected.
     """
 
     name: str
@@ -34,28 +34,29 @@ class ReleasedFlag:
 
 
 _SUBJECTS = (
-    "the training program of the release does not read it. Choose subjects where the cache file "
-    "of the dataset is made, by the scripts in data_preparation/."
+    "the original training program does not read it. Choose subjects when the cache file of the "
+    "dataset is made, by the commands in data_preparation/."
 )
-RELEASED_FLAGS = (
-    ReleasedFlag(
+OBSOLETE_FLAGS = (
+    OriginalFlag(
         "data_format", str, "NHWC",
-        "arrays are NHWC everywhere; TensorFlow chooses the layout on the device itself. Leave "
-        "the flag out."
+        "arrays are NHWC everywhere; TensorFlow chooses the layout on the device itself. Omit "
+        "the flag."
     ),
-    ReleasedFlag(
+    OriginalFlag(
         "viz", bool, False,
-        "there are no windows. --picture_period=N writes pictures of predicted poses to "
+        "there are no windows. --picture_period=N writes previews of predicted poses to "
         "TensorBoard files."
     ),
-    ReleasedFlag(
+    OriginalFlag(
         "image_barecat_path", str, None,
-        "the release never reads it. Images are files below $DATA_ROOT; leave the flag out."
+        "the original implementation never reads it. Images are files below $DATA_ROOT; omit the "
+        "flag."
     ),
-    ReleasedFlag("train_subjects", str, None, _SUBJECTS),
-    ReleasedFlag("valid_subjects", str, None, _SUBJECTS),
-    ReleasedFlag("test_subjects", str, None, _SUBJECTS),
-    ReleasedFlag(
+    OriginalFlag("train_subjects", str, None, _SUBJECTS),
+    OriginalFlag("valid_subjects", str, None, _SUBJECTS),
+    OriginalFlag("test_subjects", str, None, _SUBJECTS),
+    OriginalFlag(
         "force_grad_accum", bool, False,
         "checkpoints of runs with and without gradient accumulation are always exchangeable.",
         is_refused=False,
@@ -63,16 +64,16 @@ RELEASED_FLAGS = (
 )
 
 
-def check_released_flags(values: Mapping[str, Any]) -> None:
-    """Checks the values given for such flags.
+def check_original_flags(values: Mapping[str, Any]) -> None:
+    """Checks the values given for these flags.
 
     Args:
-        values: by name; whatever is missing was not given.
+        values: Given values by name.
 
     Raises:
         UserError: a value cannot be honoured.
     """
-    for flag in RELEASED_FLAGS:
+    for flag in OBSOLETE_FLAGS:
         value = values.get(flag.name, flag.default)
         if flag.is_refused and value != flag.default:
             shown = f"--{flag.name}" if flag.kind is bool else f"--{flag.name}={value}"

@@ -1,7 +1,7 @@
-"""Settings: dataclass fields with a help text, a type and admitted values, and flags made of them.
+"""Settings: dataclass fields with a help text, a type and admissible values, and their flags.
 
-Every command declares its settings as a dataclass whose fields are made by `setting`. The only
-function that declares flags is `define_flags`, the only one that reads them is `from_flags`.
+Every command declares its settings as a dataclass whose fields are made by `setting`;
+`define_flags` makes flags of them, and `from_flags` makes the dataclass from parsed flags.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ def setting(
     of any number of them.
 
     Args:
-        default: the default value.
-        help: one sentence for the command line help.
-        unit: the unit of the value, such as 'mm' or 'degrees'.
-        choices: the admitted values, where there are only a few.
-        at_least, at_most: the smallest and the largest admitted number.
-        above: a number that all admitted ones exceed.
-        repeated: whether a tuple of strings is given as one flag per item, since items may
+        default: Default value.
+        help: One sentence for the command-line help.
+        unit: Unit of the value, such as 'mm' or 'degrees'.
+        choices: Admissible values, if there are only a few.
+        at_least, at_most: Smallest and largest admissible number.
+        above: Exclusive lower bound.
+        repeated: Whether a tuple of strings is given as one flag per item, since items may
             contain commas, instead of as a comma-separated list.
-        selects: of a dataset converter: whether the setting only chooses which sequences are
-            converted, so that finished sequences stay valid when it changes.
+        selects: Whether a dataset converter's setting only chooses which sequences are converted,
+            so that finished sequences stay valid when it changes.
     """
     limits = {"at least": at_least, "at most": at_most, "above": above}
     metadata = {"help": help, "unit": unit, "choices": choices, "limits": limits,
@@ -92,14 +92,14 @@ def define_flags(
     defaults: Optional[Mapping[str, Any]] = None,
     leave_out: Iterable[str] = (),
 ) -> None:
-    """Declares a flag for every setting of a dataclass.
+    """Declares a flag for each setting of a dataclass.
 
     Args:
-        values: where to declare them.
-        settings_class: a dataclass whose fields are declared by `setting`.
-        group: heading in the help; default: the name of the class.
-        defaults: other defaults than those of the class, by name.
-        leave_out: names of settings that do not become flags.
+        values: Where to declare them.
+        settings_class: Dataclass whose fields are declared by `setting`.
+        group: Heading in the help; default: the name of the class.
+        defaults: Defaults that differ from those of the class, by name.
+        leave_out: Names of settings that do not become flags.
     """
     left_out = set(leave_out)
     for field, kind in fields_with_types(settings_class):
@@ -132,15 +132,15 @@ def define_flag(
 def from_flags(
     values: flags.FlagValues, settings_class: type[_Settings], **others: Any
 ) -> _Settings:
-    """Makes a settings dataclass of parsed flags.
+    """Makes a settings dataclass from parsed flags.
 
     Args:
-        values: parsed flags, declared by `define_flags`.
-        settings_class: the dataclass.
-        others: values of fields that are not flags, or that replace those of flags.
+        values: Parsed flags, declared by `define_flags`.
+        settings_class: The dataclass.
+        others: Values of fields that are not flags, or that replace those of flags.
 
     Raises:
-        UserError: a value is not admitted.
+        UserError: a value is inadmissible.
     """
     given = {
         field.name: _from_flag(field, kind, values[field.name].value)
@@ -156,7 +156,7 @@ def check_settings(settings: Any) -> None:
     """Checks the values of a settings dataclass against their types, choices and limits.
 
     Raises:
-        UserError: a value is not admitted.
+        UserError: a value is inadmissible.
     """
     for field, kind in fields_with_types(type(settings)):
         value = getattr(settings, field.name)
@@ -181,12 +181,12 @@ def checked_value(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     """Returns a value of a setting, integers for floats converted.
 
     Args:
-        field: declared by `setting`.
-        kind: its resolved type.
-        value: what was given.
+        field: Field declared by `setting`.
+        kind: Its resolved type.
+        value: The given value.
 
     Raises:
-        UserError: the value is not admitted.
+        UserError: the value is inadmissible.
     """
     if value is None and is_optional(kind):
         return None
@@ -207,16 +207,16 @@ def checked_value(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
 
 
 def unknown_setting_error(name: str, known: Sequence[str]) -> UserError:
-    """Builds the error for a name that is no setting; of the many settings, it tells similar ones.
+    """Returns the error for an unknown setting; its message suggests close matches.
 
     Args:
-        name: what was given.
-        known: the names of all settings.
+        name: The unknown name.
+        known: Names of all settings.
     """
     similar = difflib.get_close_matches(name, known)
     hint = f" Similar ones: {', '.join(similar)}." if similar else ""
     return UserError(
-        f"This version has no setting '{name}'.{hint} Rename it or leave it out; "
+        f"This version has no setting '{name}'.{hint} Rename it or omit it; "
         "`python main.py --help` lists all."
     )
 
@@ -228,12 +228,12 @@ def _check_limits(field: dataclasses.Field[Any], value: Any) -> None:
         "above": lambda limit: value > limit,
     }
     limits = _given_limits(field)
-    if not all(is_within[kind](limit) for kind, limit in limits.items()):  # NaN fails, too
+    if not all(is_within[kind](limit) for kind, limit in limits.items()):  # NaN fails as well
         raise UserError(f"Setting '{field.name}' must be {bounds_text(field)}, not {value}.")
 
 
 def bounds_text(field: dataclasses.Field[Any]) -> str:
-    """Returns which numbers a setting admits, such as 'at least 0 and at most 1', or ''."""
+    """Returns the bounds of a setting, such as 'at least 0 and at most 1', or ''."""
     return " and ".join(f"{kind} {limit}" for kind, limit in _given_limits(field).items())
 
 

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from metrabs.config import all_settings
-from metrabs.original_flags import RELEASED_FLAGS
+from metrabs.original_flags import OBSOLETE_FLAGS
 
 _SCRIPT = pathlib.Path(__file__).parent.parent / "docs" / "reference" / "flags.py"
 
@@ -31,7 +31,7 @@ def test_the_page_is_up_to_date(script: types.ModuleType) -> None:
 
 def test_every_flag_has_one_row(script: types.ModuleType) -> None:
     lines = script.page().splitlines()
-    names = [field.name for _, field, _ in all_settings()] + [f.name for f in RELEASED_FLAGS]
+    names = [field.name for _, field, _ in all_settings()] + [f.name for f in OBSOLETE_FLAGS]
     for name in names:
         rows = [line for line in lines if line.startswith((f"| `--{name}=", f"| `--{name}`"))]
         assert len(rows) == 1, name

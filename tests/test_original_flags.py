@@ -1,7 +1,7 @@
-"""All flags of the released program: each has its default and works, or is refused with a reason.
+"""All flags of the original program: each has its default and works, or is rejected with a reason.
 
-The table holds the flags of the main program of the release with their defaults, and another value
-to try. Departures from it on purpose are in tables of their own.
+The table holds the flags of the original main program with their defaults, and another value to
+try. Intended deviations from it are in tables of their own.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from metrabs.config import Config, all_settings
 from metrabs.errors import UserError
 from metrabs.models.build import build_crop_model
 from metrabs.models.description import ModelDescription
-from metrabs.original_flags import RELEASED_FLAGS
+from metrabs.original_flags import OBSOLETE_FLAGS
 from metrabs.settings import is_optional
 from metrabs.skeletons import JointInfo
 
-# name: (default in the release, another value)
-_RELEASED: dict[str, tuple[Any, Any]] = {
+# name: (original default, another value)
+_ORIGINAL: dict[str, tuple[Any, Any]] = {
     "logdir": ("default_logdir", "some/run"),
     "loglevel": ("info", "debug"),
     "comment": (None, "a comment"),
@@ -118,20 +118,21 @@ _RELEASED: dict[str, tuple[Any, Any]] = {
     "group_norm": (False, True),
 }
 _TASKS = ("train", "predict", "export_file")
-# Other defaults: an empty text for none; no external log unless asked for; and 32 only where a
-# merged dataset does not say how many examples of each dataset make up a batch (as released).
+# Other defaults: an empty string for none; no external log by default; and 32 only where a merged
+# dataset does not define how many examples of each dataset make up a batch (as in the original).
 _OTHER_DEFAULTS = {"comment": "", "wandb_project": None, "batch_size": None, "batch_size_2d": None}
 _REFUSALS = {
-    "viz": "--viz is not supported: there are no windows. --picture_period=N writes pictures of "
+    "viz": "--viz is not supported: there are no windows. --picture_period=N writes previews of "
            "predicted poses to TensorBoard files.",
     "data_format": "--data_format=NCHW is not supported: arrays are NHWC everywhere; TensorFlow "
-                   "chooses the layout on the device itself. Leave the flag out.",
-    "image_barecat_path": "--image_barecat_path=images.barecat is not supported: the release "
-                          "never reads it. Images are files below $DATA_ROOT; leave the flag out.",
+                   "chooses the layout on the device itself. Omit the flag.",
+    "image_barecat_path": "--image_barecat_path=images.barecat is not supported: the original "
+                          "implementation never reads it. Images are files below $DATA_ROOT; omit "
+                          "the flag.",
     **{
-        f"{split}_subjects": f"--{split}_subjects={value} is not supported: the training program "
-        "of the release does not read it. Choose subjects where the cache file of the dataset is "
-        "made, by the scripts in data_preparation/."
+        f"{split}_subjects": f"--{split}_subjects={value} is not supported: the original training "
+        "program does not read it. Choose subjects when the cache file of the dataset is made, by "
+        "the commands in data_preparation/."
         for split, value in (("train", "1,5,6,7"), ("valid", "8"), ("test", "9,11"))
     },
 }  # fmt: skip
@@ -147,13 +148,13 @@ def _as_argument(name: str, value: Any) -> str:
 
 
 _SETTINGS = [
-    name for name in _RELEASED if name not in (*_TASKS, *_REFUSALS, *_WITHOUT_EFFECT)
+    name for name in _ORIGINAL if name not in (*_TASKS, *_REFUSALS, *_WITHOUT_EFFECT)
 ]
 
 
 @pytest.mark.parametrize("name", _SETTINGS)
-def test_settings_have_the_default_of_the_release_and_can_be_given(name: str) -> None:
-    default, other = _RELEASED[name]
+def test_settings_have_the_original_default_and_can_be_given(name: str) -> None:
+    default, other = _ORIGINAL[name]
     expected = _OTHER_DEFAULTS.get(name, default)
     assert Config().to_flat_dict()[name] == expected
     values = parse_flags([_as_argument(name, other)])
@@ -164,15 +165,15 @@ def test_settings_have_the_default_of_the_release_and_can_be_given(name: str) ->
 def test_tasks_are_flags_that_are_off() -> None:
     values = parse_flags([])
     for name in _TASKS:
-        assert values[name].value == _RELEASED[name][0]
-        assert parse_flags([_as_argument(name, _RELEASED[name][1])])[name].value
+        assert values[name].value == _ORIGINAL[name][0]
+        assert parse_flags([_as_argument(name, _ORIGINAL[name][1])])[name].value
 
 
 @pytest.mark.parametrize("name", list(_REFUSALS))
 def test_what_does_not_work_is_refused_with_a_reason(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    default, other = _RELEASED[name]
+    default, other = _ORIGINAL[name]
     assert main(["--predict", _as_argument(name, other)]) == 1
     assert capsys.readouterr().err == f"error: {_REFUSALS[name]}\n"
     if default is not None:  # the default changes nothing
@@ -184,14 +185,14 @@ def test_what_does_not_work_is_refused_with_a_reason(
 def test_flags_whose_purpose_is_always_fulfilled_are_accepted(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([_as_argument(name, _RELEASED[name][1])]) == 1
+    assert main([_as_argument(name, _ORIGINAL[name][1])]) == 1
     assert "Nothing to do" in capsys.readouterr().err
 
 
 def test_the_table_of_leftover_flags_is_the_one_tested_here() -> None:
-    assert {flag.name for flag in RELEASED_FLAGS} == {*_REFUSALS, *_WITHOUT_EFFECT}
-    for flag in RELEASED_FLAGS:
-        assert flag.default == _RELEASED[flag.name][0]
+    assert {flag.name for flag in OBSOLETE_FLAGS} == {*_REFUSALS, *_WITHOUT_EFFECT}
+    for flag in OBSOLETE_FLAGS:
+        assert flag.default == _ORIGINAL[flag.name][0]
 
 
 @pytest.mark.parametrize("stride", [16, 8, 4])

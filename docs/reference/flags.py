@@ -1,6 +1,6 @@
-"""Writes docs/reference/flags.md from the settings, so that the page is never out of date.
+"""Generates docs/reference/flags.md from the settings, so that the page is never out of date.
 
-Run with `python -m docs.reference.flags` from the top folder.
+Run it with `python -m docs.reference.flags` from the top folder.
 """
 
 from __future__ import annotations
@@ -10,49 +10,48 @@ import pathlib
 from typing import Any
 
 from metrabs.config import Config, all_settings
-from metrabs.original_flags import RELEASED_FLAGS
+from metrabs.original_flags import OBSOLETE_FLAGS
 from metrabs.settings import bounds_text, value_type
 
 PAGE = pathlib.Path(__file__).with_suffix(".md")
 _COMMAND = "python -m docs.reference.flags"
 _INTRODUCTION = f"""# All flags of `main.py`
 
-This page is made from the settings in the code by `{_COMMAND}`.
+This page is generated from the settings in the code by `{_COMMAND}`.
 
 - `--some-flag` and `--some_flag` are the same. A bool is switched on by `--x`, off by `--nox` or
   `--no-x`. `--dataset` means `--dataset3d`.
-- `--flagfile=FILE` reads flags from a file, one a line, as on the command line; lines that
-  start with `#` are comments, and a file may name further ones. `--file=FILE` reads them written
-  without the leading dashes. What comes later wins.
-- Relative paths of runs start at the folder `experiments` in the data root. The data root is
-  `--data_root`, else the environment variable DATA_ROOT, else the folder `metrabs_data` in the
-  working folder.
-- `--predict` and `--export_file` take the settings of the checkpoint for whatever is not given.
+- `--flagfile=FILE` reads flags from a file, one per line, as on the command line; lines that
+  start with `#` are comments, and a file may include others by `--flagfile`. `--file=FILE` reads
+  flags written without the leading dashes. Later flags override earlier ones.
+- Paths of runs are relative to the folder `experiments` in the data root, which is `--data_root`,
+  else the environment variable DATA_ROOT, else the folder `metrabs_data` in the working folder.
+- `--predict` and `--export_file` take all settings that are not given from the checkpoint.
 
 ## Tasks
 
 | flag | meaning |
 |---|---|
-| `--train` | train a model, or continue to |
+| `--train` | train a model, or resume its training |
 | `--predict` | predict poses with a trained model |
 | `--export_file=FOLDER` | write the trained model as a SavedModel, relative to its checkpoint |
 """
 
 
 def page() -> str:
-    """Returns the text of the page."""
+    """Returns the page as Markdown."""
     sections = [_INTRODUCTION]
     for group in dataclasses.fields(Config):
         settings = [(field, kind) for name, field, kind in all_settings() if name == group.name]
         title = (type(getattr(Config(), group.name)).__doc__ or "").strip().rstrip(".")
         rows = [_row(field, kind) for field, kind in settings]
         sections.append(_table(title, ("flag", "default", "unit or values", "meaning"), rows))
-    rows = [(f"`--{flag.name}`", _value(flag.default), flag.reason) for flag in RELEASED_FLAGS]
+    rows = [(f"`--{flag.name}`", _value(flag.default), flag.reason) for flag in OBSOLETE_FLAGS]
     sections.append(_table(
-        "Flags of the original release that have no effect",
+        "Flags of the original implementation that have no effect",
         ("flag", "accepted value", "why, and what to do"),
         [(name, value if flag.is_refused else "any", reason)
-         for (name, value, reason), flag in zip(rows, RELEASED_FLAGS)],
+         for (name, value, reason), flag in zip(rows, OBSOLETE_FLAGS)],
     ))
     return "\n".join(sections)
 

@@ -1,9 +1,9 @@
-"""From the name, address or path of a model to a local, loadable SavedModel.
+"""Loading models by name, URL or path.
 
     model = metrabs.load_model("metrabs_s")
     poses = model.detect_poses(image)
 
-A model is downloaded once, checked, and kept in the cache folder of TensorFlow Hub
+A model is downloaded once, verified, and kept in the cache folder of TensorFlow Hub
 (`$TFHUB_CACHE_DIR`, by default `tfhub_modules` in the folder for temporary files).
 """
 
@@ -21,17 +21,17 @@ __all__ = ["DownloadSettings", "known_names", "load_model", "resolve"]
 
 
 def load_model(name_or_path_or_url: Union[str, os.PathLike[str]], **options: Any) -> Any:
-    """Returns a model, loaded by `tf.saved_model.load`, that is downloaded first if need be.
+    """Loads a model by `tf.saved_model.load`; downloads it first if necessary.
 
     Args:
-        name_or_path_or_url: whatever `resolve` accepts.
-        **options: further arguments of `resolve`, such as `sha256` or `mirrors`.
+        name_or_path_or_url: See `resolve`.
+        **options: Further arguments of `resolve`, such as `sha256` or `mirrors`.
 
     Raises:
         UserError: as `resolve`, or the files are damaged.
     """
     path = resolve(name_or_path_or_url, **options)
-    import tensorflow as tf  # takes seconds, and `resolve` does without
+    import tensorflow as tf  # takes seconds; `resolve` does not need it
 
     try:
         return tf.saved_model.load(str(path))
@@ -39,5 +39,5 @@ def load_model(name_or_path_or_url: Union[str, os.PathLike[str]], **options: Any
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"The SavedModel '{path}' cannot be loaded ({reason}). It is damaged or incomplete: "
-            "remove that folder and get the model again."
+            "remove that folder and download the model again."
         ) from error

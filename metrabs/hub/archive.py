@@ -1,4 +1,4 @@
-"""Unpacking an archive of unknown origin (.tar.gz, .tar or .zip) without trusting it.
+"""Safe unpacking of untrusted archives (.tar.gz, .tar or .zip).
 
 Only regular files and folders are created, only below the given folder, and never more than a
 limit. The filters of Python's `tarfile` are not relied upon: early releases of Python 3.9-3.11
@@ -32,7 +32,7 @@ _DAMAGE = (
 
 @dataclasses.dataclass(frozen=True)
 class ArchiveLimits:
-    """What an archive may hold at most."""
+    """Upper limits on the content of an archive."""
 
     num_members: int = 10_000
     num_bytes: int = 1 << 34
@@ -48,14 +48,14 @@ class DamagedArchiveError(Exception):
 def extract_archive(
     archive: pathlib.Path, folder: pathlib.Path, limits: ArchiveLimits = DEFAULT_LIMITS
 ) -> None:
-    """Unpacks a .tar.gz, .tar or .zip file, told apart by content, into an empty folder.
+    """Unpacks a .tar.gz, .tar or .zip file into an empty folder; the content tells the format.
 
     Permissions, owners and times in the archive are ignored.
 
     Raises:
-        DamagedArchiveError: it is no such archive, or a damaged one.
-        UserError: it holds something that a model has no use for: paths that lead out of the
-            folder, links, devices, the same file twice, or too much.
+        DamagedArchiveError: the file is not such an archive, or is damaged.
+        UserError: it contains what a model never does: paths that lead out of the folder, links,
+            devices, the same file twice, or too much.
     """
     extraction = _Extraction(archive, folder, limits)
     with open(archive, "rb") as file:
@@ -72,7 +72,7 @@ def extract_archive(
 
 
 class _Extraction:
-    """Creates the members of one archive and keeps count of them."""
+    """Creates the members of one archive and counts them."""
 
     def __init__(
         self, archive: pathlib.Path, folder: pathlib.Path, limits: ArchiveLimits
@@ -81,14 +81,14 @@ class _Extraction:
         self.num_members, self.num_bytes = 0, 0
 
     def refusal(self, reason: str) -> UserError:
-        """Builds the error for content that a model has no use for."""
+        """Returns the error for content that a model never has."""
         return UserError(
-            f"Refused to unpack '{self.archive}': {reason}. A SavedModel archive holds nothing "
-            "of the kind; get it from a source that you trust."
+            f"Refused to unpack '{self.archive}': {reason}. A SavedModel archive never "
+            "contains this; get it from a trusted source."
         )
 
     def target(self, name: str, num_bytes: int) -> pathlib.Path:
-        """Returns where a member goes, having counted it and looked at its name."""
+        """Counts a member, checks its name and returns its path."""
         self.num_members += 1
         self.num_bytes += num_bytes
         if self.num_members > self.limits.num_members:
@@ -107,7 +107,7 @@ class _Extraction:
             target.parent.mkdir(parents=True, exist_ok=True)
             file = open(target, "xb")
         with file:
-            # Not more than announced, whatever the stream goes on to deliver.
+            # At most the announced size, even if the stream delivers more.
             for start in range(0, num_bytes, _CHUNK_BYTES):
                 chunk = source.read(min(_CHUNK_BYTES, num_bytes - start))
                 if not chunk:
@@ -129,10 +129,10 @@ class _Extraction:
 
 
 class _MeteredStream:
-    """Lets a reader have only as many bytes as were allowed since the last call of `allow`.
+    """Limits the number of bytes read since the last call of `allow`.
 
-    `tarfile` reads a header extension into memory as a whole, whatever size it claims; a small
-    compressed file can hold a huge one.
+    `tarfile` reads a header extension of any size into memory; a small compressed file can hold a
+    huge one.
     """
 
     def __init__(self, file: IO[bytes], extraction: _Extraction) -> None:
@@ -140,11 +140,11 @@ class _MeteredStream:
         self._num_allowed = 0
 
     def allow(self, num_bytes: int) -> None:
-        """Sets how many bytes may be read from now on."""
+        """Sets the number of bytes that may be read from now on."""
         self._num_allowed = num_bytes
 
     def read(self, num_bytes: int) -> bytes:
-        """Reads up to so many bytes, if they are allowed."""
+        """Reads up to `num_bytes` bytes, if they are allowed."""
         data = self._file.read(num_bytes)
         self._num_allowed -= len(data)
         if self._num_allowed < 0:
@@ -157,12 +157,12 @@ def _extract_tar(archive: pathlib.Path, extraction: _Extraction, is_gzip: bool) 
     with opened as file:
         stream = _MeteredStream(file, extraction)
         stream.allow(_MAX_HEADER_BYTES)
-        # "r|": strictly forward, and never a second look at a header.
+        # "r|": strictly forward; no header is read twice.
         with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
             for member in tar:
                 _extract_tar_member(tar, member, stream, extraction)
                 stream.allow(_MAX_HEADER_BYTES)
-        # The checksum of gzip comes at the very end, behind the padding.
+        # The gzip checksum is at the very end, after the padding.
         while stream.read(_CHUNK_BYTES):
             pass
 

@@ -1,7 +1,7 @@
-"""The folder of downloaded models: the one of TensorFlow Hub, laid out in its way.
+"""The cache of downloaded models, shared with TensorFlow Hub and laid out in the same way.
 
-A model of some address lies in the folder `sha1(address)`; beside it `<folder>.descriptor.txt`
-says for humans where it came from. So either library finds what the other has downloaded.
+The model of a URL is in the folder `sha1(url)`; `<folder>.descriptor.txt` next to it states its
+origin for humans. So either library finds models that the other has downloaded.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def cache_folder(folder: Optional[PathLike] = None) -> pathlib.Path:
-    """Returns `folder`, else $TFHUB_CACHE_DIR, else where TensorFlow Hub puts models itself."""
+    """Returns `folder`, else $TFHUB_CACHE_DIR, else TensorFlow Hub's default folder."""
     chosen = folder or os.environ.get("TFHUB_CACHE_DIR")
     default = pathlib.Path(tempfile.gettempdir()) / "tfhub_modules"
     return pathlib.Path(chosen).expanduser() if chosen else default
 
 
-def model_folder(cache: pathlib.Path, address: str) -> pathlib.Path:
-    """Returns the place of the model of an address, whether it is there or not."""
-    return cache / digest_of(address)
+def model_folder(cache: pathlib.Path, url: str) -> pathlib.Path:
+    """Returns the folder of the model of a URL, which need not exist."""
+    return cache / digest_of(url)
 
 
-def digest_of(address: str) -> str:
-    """Returns the SHA-1 digest by which an address is filed, 40 hexadecimal digits."""
-    return hashlib.sha1(address.encode("utf-8")).hexdigest()
+def digest_of(url: str) -> str:
+    """Returns the SHA-1 digest of a URL, 40 hexadecimal digits."""
+    return hashlib.sha1(url.encode("utf-8")).hexdigest()
 
 
 def find_saved_model(folder: pathlib.Path) -> Optional[pathlib.Path]:
@@ -51,42 +51,42 @@ def find_saved_model(folder: pathlib.Path) -> Optional[pathlib.Path]:
 
 
 def find_cached(folder: pathlib.Path, sha256: Optional[str]) -> Optional[pathlib.Path]:
-    """Returns the SavedModel inside a model's folder in the cache, if it is there.
+    """Returns the SavedModel in a model's folder in the cache, if it exists.
 
     Args:
-        folder: the model's place, see `model_folder`.
-        sha256: if given, only a model whose archive is on record with this digest counts.
-            TensorFlow Hub keeps no such record.
+        folder: Folder of the model, see `model_folder`.
+        sha256: If given, only a model whose archive is recorded with this digest counts.
+            TensorFlow Hub does not record digests.
     """
     is_acceptable = sha256 is None or _recorded_sha256(folder) == sha256
     return find_saved_model(folder) if is_acceptable else None
 
 
 def place(
-    unpacked: pathlib.Path, folder: pathlib.Path, address: str, sha256: Optional[str]
+    unpacked: pathlib.Path, folder: pathlib.Path, url: str, sha256: Optional[str]
 ) -> pathlib.Path:
-    """Moves a completely unpacked SavedModel to its place in the cache, in one step.
+    """Atomically moves an unpacked SavedModel to its folder in the cache.
 
     Args:
-        unpacked: the SavedModel's folder, on the same file system. It is gone afterwards.
-        folder: its place. Whatever damaged or unverified is there is replaced.
-        address: where the model came from, for the descriptor.
-        sha256: verified digest of the archive, for the record.
+        unpacked: Folder of the SavedModel, on the same file system. It is moved away.
+        folder: Its folder in the cache. A damaged or unverified model there is replaced.
+        url: Origin of the model, for the descriptor.
+        sha256: Verified digest of the archive, for the record.
 
     Returns:
         `folder`.
     """
-    # Removed first and written last: a digest on record always belongs to what is there.
+    # Removed first and written last: a recorded digest always belongs to the present model.
     _descriptor_path(folder).unlink(missing_ok=True)
     try:
         replace_folder(unpacked, folder)
     except OSError:
-        # TensorFlow Hub, which does not know our lock, may have been faster.
+        # TensorFlow Hub, which does not use our lock, may have been faster.
         if sha256 is not None or find_saved_model(folder) is None:
             raise
         return folder
     lines = [
-        f"Module: {address}",
+        f"Module: {url}",
         f"Download Time: {datetime.datetime.now()}",
         f"Downloader Hostname: {socket.gethostname()} (PID:{os.getpid()})",
         *([f"SHA-256: {sha256}"] if sha256 else []),
@@ -97,12 +97,12 @@ def place(
 
 @contextlib.contextmanager
 def exclusive(folder: pathlib.Path) -> Iterator[None]:
-    """Waits until no other process or thread works on this model, and keeps others out.
+    """Locks a model against other processes and threads; waits until the lock is free.
 
-    The lock is held by the operating system on an open file, not by the file's existence: it is
-    gone as soon as its holder is, even if that was killed. A file left behind locks nothing.
+    The operating system holds the lock on an open file; the existence of the file does not matter.
+    The lock ends with the process that holds it, even if that is killed.
     """
-    # Another name than TensorFlow Hub's lock, whose rules are different.
+    # Not the name of TensorFlow Hub's lock, whose rules are different.
     path = folder.with_name(folder.name + ".metrabs.lock")
     descriptor = _acquire(path)
     try:
@@ -131,7 +131,7 @@ def _acquire(path: pathlib.Path) -> int:
 
 
 def _is_current(descriptor: int, path: pathlib.Path) -> bool:
-    """Tells whether the locked file is still the one that others would open and lock."""
+    """Returns whether the locked file is still the one that others would open and lock."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def _is_current(descriptor: int, path: pathlib.Path) -> bool:
 
 @contextlib.contextmanager
 def explained_failures(cache: pathlib.Path) -> Iterator[None]:
-    """Turns a failure of the file system into one that says what to do."""
+    """Turns file system errors into user errors that say what to do."""
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
-"""The table of models that have a name, with the addresses of their archives.
+"""The catalog of named models with the URLs of their archives.
 
-It holds what the authors of the method published (their weights are for non-commercial use
-only). Further models are named in a JSON file that the environment variable
+It contains the models that the authors of the method published (their weights are for
+non-commercial use only). More models can be added by a JSON file that the environment variable
 `METRABS_MODEL_CATALOG` points to:
 
     {"my_model": {"urls": ["https://example.org/my_model.tar.gz"], "sha256": "9f86d081..."}}
@@ -21,7 +21,7 @@ CATALOG_VARIABLE = "METRABS_MODEL_CATALOG"
 
 _SERVER = "https://omnomnom.vision.rwth-aachen.de/data/metrabs"
 
-# Trained on six datasets (2021), crops of 256 px, the detector bundled.
+# Trained on six datasets (2021), with crops of 256 px and a bundled detector.
 _SIX_DATASET_NAMES = (
     "metrabs_eff2l_y4",
     "metrabs_eff2l_y4_360",
@@ -42,7 +42,7 @@ _SIX_DATASET_NAMES = (
     "metrabs_mob3l_y4t_20211019",
 )
 
-# Trained on 28 datasets (WACV'23). Keys: the short links under which they are known.
+# Trained on 28 datasets (WACV'23). Keys: their well-known short links.
 _SHORT_LINKS = {
     "metrabs_l": "metrabs_eff2l_y4_384px_800k_28ds",
     "metrabs_s": "metrabs_eff2s_y4_384px_800k_28ds",
@@ -53,11 +53,11 @@ _SHORT_LINKS = {
 
 @dataclasses.dataclass(frozen=True)
 class CatalogEntry:
-    """Where a model is found.
+    """Where to download a model.
 
     Attributes:
-        urls: addresses of the same archive, tried in this order.
-        sha256: digest of the archive, 64 hexadecimal digits, where it is known.
+        urls: URLs of the same archive, tried in this order.
+        sha256: SHA-256 digest of the archive, 64 hexadecimal digits, if known.
     """
 
     urls: tuple[str, ...]
@@ -73,7 +73,7 @@ def find_entry(name: str) -> CatalogEntry:
     """Returns the entry of a named model.
 
     Raises:
-        UserError: the name is unknown, or the user's own catalog cannot be read.
+        UserError: the name is unknown, or the user's catalog cannot be read.
     """
     entries = _all_entries()
     if name not in entries:
@@ -98,7 +98,7 @@ def _read_catalog(path: str) -> dict[str, CatalogEntry]:
         return {name: _parse_entry(fields) for name, fields in content.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{CATALOG_VARIABLE}='{path}' is no readable model catalog ({error!r}); expected "
+            f"{CATALOG_VARIABLE}='{path}' is not a readable model catalog ({error!r}); expected "
             'JSON like {"my_model": {"urls": ["https://..."], "sha256": "..."}}.'
         ) from error
 
@@ -106,7 +106,7 @@ def _read_catalog(path: str) -> dict[str, CatalogEntry]:
 def _parse_entry(fields: dict[str, Any]) -> CatalogEntry:
     urls = fields["urls"]
     if not isinstance(urls, list) or not urls or not all(isinstance(u, str) for u in urls):
-        raise ValueError("'urls' must be a list of addresses")
+        raise ValueError("'urls' must be a list of URLs")
     sha256 = fields.get("sha256")
     if not isinstance(sha256, (str, type(None))):
         raise ValueError("'sha256' must be a string")

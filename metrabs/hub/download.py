@@ -1,6 +1,6 @@
-"""Downloading one large file over HTTP from servers and lines that fail halfway.
+"""Resumable HTTP downloads over unreliable connections.
 
-Nothing is verified here beyond completeness: that is up to whoever uses the file.
+Only completeness is verified here; verifying the content is up to the caller.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from metrabs.files import write_text_atomically
 
 _CHUNK_BYTES = 1 << 18
 _MAX_BACKOFF_S = 30.0
-# Too early, too many requests, timeouts and failures of the server: it may be better later.
+# Too early, too many requests, timeouts and server errors: a later attempt may succeed.
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclasses.dataclass(frozen=True)
 class DownloadSettings:
-    """How patient a download is.
+    """Timeouts, retries and limits of a download.
 
     Attributes:
-        timeout_s: longest silence of a server, in seconds, before it counts as stalled.
-        num_attempts: attempts in a row, without any progress, before an address is given up.
-        backoff_s: pause before the second attempt, in seconds. It doubles with each further
-            one, up to half a minute.
-        max_bytes: larger files are refused.
+        timeout_s: Longest silence of a server before it counts as stalled, in seconds.
+        num_attempts: Consecutive attempts without any progress before a URL is given up.
+        backoff_s: Pause before the second attempt, in seconds. It doubles with each further
+            attempt, up to half a minute.
+        max_bytes: Largest accepted file size.
     """
 
     timeout_s: float = 30.0
@@ -44,26 +44,26 @@ class DownloadSettings:
 
 
 class DownloadError(Exception):
-    """An address was given up; the message is the reason."""
+    """A URL was given up; the message is the reason."""
 
 
 class _InterruptedTransfer(Exception):
-    """One attempt failed in a way that may pass; the message is the reason."""
+    """One attempt failed, but another may succeed; the message is the reason."""
 
 
 def download(url: str, part: pathlib.Path, settings: DownloadSettings, progress: bool) -> None:
-    """Downloads `url` to `part`, going on from what is already there.
+    """Downloads `url` to `part`, or resumes its download.
 
-    Beside `part` a small file `<part>.json` remembers which version of the file it belongs to.
+    A small file `<part>.json` next to `part` records the version of the remote file.
 
     Args:
-        url: an http or https address; redirections are followed.
-        part: file that grows during the download. It stays for the next try on failure.
-        settings: timeouts, attempts, limit of size.
-        progress: shows a progress bar, in bytes.
+        url: HTTP or HTTPS URL; redirections are followed.
+        part: File that grows during the download. After a failure it is kept for the next attempt.
+        settings: Timeouts, retries and limits.
+        progress: Whether to show a progress bar, in bytes.
 
     Raises:
-        DownloadError: the address was given up.
+        DownloadError: the URL was given up.
         OSError: `part` cannot be written.
     """
     bar = tqdm(
@@ -85,7 +85,7 @@ def download(url: str, part: pathlib.Path, settings: DownloadSettings, progress:
 
 
 def remove_part(part: pathlib.Path) -> None:
-    """Removes a partial download and the note beside it."""
+    """Removes a partial download and its note."""
     part.unlink(missing_ok=True)
     _note_path(part).unlink(missing_ok=True)
 
@@ -93,7 +93,7 @@ def remove_part(part: pathlib.Path) -> None:
 def _transfer(url: str, part: pathlib.Path, settings: DownloadSettings, bar: tqdm) -> None:
     note = _read_note(part)
     if _size(part) and _size(part) == note.get("num_bytes"):
-        return  # complete: only its use was interrupted
+        return  # complete; the process was interrupted afterwards
     with _open_url(url, part, note.get("version"), settings.timeout_s) as response:
         offset, num_bytes = _placement(response, part)
         if max(offset, num_bytes or 0) > settings.max_bytes:
@@ -108,31 +108,31 @@ def _transfer(url: str, part: pathlib.Path, settings: DownloadSettings, bar: tqd
 
 
 def _open_url(url: str, part: pathlib.Path, version: Optional[str], timeout_s: float) -> Any:
-    """Sends the request, for the missing bytes only if there are some already."""
+    """Sends the request; if there is a partial file, only for the missing bytes."""
     headers = {"User-Agent": "metrabs", "Accept-Encoding": "identity"}
     if _size(part):
         headers["Range"] = f"bytes={_size(part)}-"
         if version:
-            headers["If-Range"] = version  # the whole file is sent instead, if it has changed
+            headers["If-Range"] = version  # if the file has changed, all of it is sent
     try:
         request = urllib.request.Request(url, headers=headers)
         return urllib.request.urlopen(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
         error.close()
         reason = f"the server answered {error.code} {error.reason}"
-        if error.code == 416:  # what we have does not fit what the server has: start anew
+        if error.code == 416:  # our part does not fit the file on the server: start again
             remove_part(part)
         elif error.code not in _TRANSIENT_STATUS:
             raise DownloadError(reason) from error
         raise _InterruptedTransfer(reason) from error
     except (ValueError, http.client.InvalidURL) as error:
-        raise DownloadError(f"not a valid address ({error})") from error
+        raise DownloadError(f"not a valid URL ({error})") from error
     except (OSError, http.client.HTTPException) as error:
         raise _InterruptedTransfer(_reason(error)) from error
 
 
 def _placement(response: Any, part: pathlib.Path) -> tuple[int, Optional[int]]:
-    """Returns where the response's bytes go in the file, and the file's full size if known."""
+    """Returns the offset of the response's bytes in the file, and its full size if known."""
     if response.status == 200:
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if length.isdecimal() else None
@@ -158,7 +158,7 @@ def _append(
 
 
 def _read_chunk(response: Any) -> bytes:
-    # `read1` hands over what has arrived, so that little is lost when the line breaks.
+    # `read1` returns what has arrived, so that little is lost if the connection breaks.
     try:
         return response.read1(_CHUNK_BYTES)
     except (OSError, http.client.HTTPException) as error:
@@ -171,7 +171,7 @@ def _reason(error: Exception) -> str:
 
 
 def _version(response: Any) -> Optional[str]:
-    """Returns what identifies this version of the file in an `If-Range` header."""
+    """Returns the identifier of this version of the file for an `If-Range` header."""
     etag = response.headers.get("ETag", "")
     is_strong = etag and not etag.startswith("W/")
     return etag if is_strong else response.headers.get("Last-Modified")

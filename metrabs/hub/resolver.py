@@ -1,4 +1,4 @@
-"""From the name, address or path of a model to the folder of a SavedModel on this machine."""
+"""Resolves the name, URL or path of a model to the local folder of a SavedModel."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 
 
 @dataclasses.dataclass(frozen=True)
-class _Job:
-    """A model to get, the first address being the one that it is filed under."""
+class _DownloadRequest:
+    """A model to download; it is cached under the first URL."""
 
     urls: tuple[str, ...]
     sha256: Optional[str]
@@ -32,11 +32,11 @@ class _Job:
 
     @property
     def folder(self) -> pathlib.Path:
-        """Where the model goes."""
+        """The folder of the model in the cache."""
         return cache.model_folder(self.models, self.urls[0])
 
     def find_cached(self) -> Optional[pathlib.Path]:
-        """Returns the model if it is there, filed under any of its addresses."""
+        """Returns the model if it is cached under any of its URLs."""
         folders = (cache.model_folder(self.models, url) for url in self.urls)
         found = (cache.find_cached(folder, self.sha256) for folder in folders)
         return next(filter(None, found), None)
@@ -53,23 +53,23 @@ def resolve(
 ) -> pathlib.Path:
     """Returns the folder of a SavedModel on this machine, downloading and unpacking it if needed.
 
-    What is in the cache already is used without touching the network. Any number of processes
-    may ask for the same model at the same time: one downloads, the others wait.
+    Models in the cache are used without network access. Any number of processes may request the
+    same model at the same time: one downloads, the others wait.
 
     Args:
-        name_or_path_or_url: a name (see `metrabs.hub.known_names`), the http(s) address of an
-            archive, a folder that holds `saved_model.pb`, or a .tar.gz or .zip file. A folder
-            or file goes before a name.
-        sha256: expected digest of the archive, 64 hexadecimal digits. A cached copy that was not
+        name_or_path_or_url: A name (see `metrabs.hub.known_names`), the http(s) URL of an archive,
+            a folder with a `saved_model.pb`, or a .tar.gz or .zip file. A folder or file takes
+            precedence over a name.
+        sha256: Expected digest of the archive, 64 hexadecimal digits. A cached copy that was not
             checked against it is replaced.
-        mirrors: further addresses of the same archive, tried after the regular ones.
-        cache_dir: where models are kept; default $TFHUB_CACHE_DIR, else a folder for temporary
-            files.
-        settings: patience of downloads, see `DownloadSettings`.
-        progress: shows a progress bar on the standard error stream during downloads.
+        mirrors: Further URLs of the same archive, tried after the regular ones.
+        cache_dir: Folder of downloaded models; default $TFHUB_CACHE_DIR, else a folder for
+            temporary files.
+        settings: Timeouts and retries of downloads.
+        progress: Whether to show a progress bar on the standard error stream.
 
     Raises:
-        UserError: unknown name, unusable file or archive, wrong digest, no address that works,
+        UserError: unknown name, unusable file or archive, wrong digest, no working URL,
             or a cache folder that cannot be written.
     """
     source = os.fspath(name_or_path_or_url)
@@ -84,15 +84,15 @@ def resolve(
         entry = _entry_of(source, path)
         urls = (*entry.urls, *mirrors)
         digest = _normalize_sha256(entry.sha256 if sha256 is None else sha256)
-        job = _Job(urls, digest, models, settings or DownloadSettings(), progress)
-        return job.find_cached() or _fetch(job)
+        request = _DownloadRequest(urls, digest, models, settings or DownloadSettings(), progress)
+        return request.find_cached() or _fetch(request)
 
 
 def _check_plain_folder(path: pathlib.Path, sha256: Optional[str]) -> pathlib.Path:
     if sha256 is not None:
         raise UserError(
-            f"'{path}' is a folder, and sha256 is the digest of an archive: leave sha256 out, or "
-            "give the archive."
+            f"'{path}' is a folder, and sha256 is the digest of an archive: omit sha256, or give "
+            "the archive."
         )
     return path
 
@@ -105,27 +105,29 @@ def _entry_of(source: str, path: pathlib.Path) -> CatalogEntry:
         return find_entry(source)
     if path.is_dir():
         raise UserError(
-            f"The folder '{source}' holds no saved_model.pb: give the folder of a SavedModel."
+            f"The folder '{source}' has no saved_model.pb: give the folder of a SavedModel."
         )
     raise UserError(
         f"No model at '{source}': expected the folder of a SavedModel, a .tar.gz or .zip file, "
-        "an http(s) address, or a name from metrabs.hub.known_names()."
+        "an http(s) URL, or a name from metrabs.hub.known_names()."
     )
 
 
 def _normalize_sha256(sha256: Optional[str]) -> Optional[str]:
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
-        raise UserError(f"sha256='{sha256}' is no SHA-256 digest: expected 64 hexadecimal digits.")
+        raise UserError(
+            f"sha256='{sha256}' is not a SHA-256 digest: expected 64 hexadecimal digits."
+        )
     return sha256.lower() if sha256 else None
 
 
 def _resolve_archive(
     archive: pathlib.Path, sha256: Optional[str], models: pathlib.Path
 ) -> pathlib.Path:
-    # Size and time belong to the address, so that a newer file of the same name counts as new.
+    # Size and time are part of the URL, so that a newer file of the same name counts as new.
     status = archive.stat()
-    address = f"{archive.resolve().as_uri()}?size={status.st_size}&time={status.st_mtime_ns}"
-    folder = cache.model_folder(models, address)
+    url = f"{archive.resolve().as_uri()}?size={status.st_size}&time={status.st_mtime_ns}"
+    folder = cache.model_folder(models, url)
     if cached := cache.find_cached(folder, sha256):
         return cached
     models.mkdir(parents=True, exist_ok=True)
@@ -133,7 +135,7 @@ def _resolve_archive(
         if cached := cache.find_cached(folder, sha256):
             return cached
         try:
-            return _install(archive, folder, address, sha256)
+            return _install(archive, folder, url, sha256)
         except DamagedArchiveError as error:
             raise UserError(
                 f"Cannot use '{archive}': {error}. Expected the .tar.gz or .zip of a SavedModel; "
@@ -141,36 +143,37 @@ def _resolve_archive(
             ) from error
 
 
-def _fetch(job: _Job) -> pathlib.Path:
-    job.models.mkdir(parents=True, exist_ok=True)
+def _fetch(request: _DownloadRequest) -> pathlib.Path:
+    request.models.mkdir(parents=True, exist_ok=True)
     reasons = []
-    with cache.exclusive(job.folder):
-        if cached := job.find_cached():
+    with cache.exclusive(request.folder):
+        if cached := request.find_cached():
             return cached
-        for url in job.urls:
+        for url in request.urls:
             try:
-                return _fetch_from(url, job)
+                return _fetch_from(url, request)
             except (DownloadError, DamagedArchiveError) as error:
                 reasons.append(f"{url}: {error}")
     raise UserError(
-        f"Could not download the model ({'; '.join(reasons)}). Try again later to go on from "
-        "there, or get the archive by other means and give its path instead."
+        f"Could not download the model ({'; '.join(reasons)}). Try again later to resume, "
+        "or download the archive by other means and give its path instead."
     )
 
 
-def _fetch_from(url: str, job: _Job) -> pathlib.Path:
+def _fetch_from(url: str, request: _DownloadRequest) -> pathlib.Path:
     try:
-        return _download_and_install(url, job)
+        return _download_and_install(url, request)
     except DamagedArchiveError:
-        return _download_and_install(url, job)  # from scratch: it may have happened on the way
+        # From scratch: it may have been damaged in transit.
+        return _download_and_install(url, request)
 
 
-def _download_and_install(url: str, job: _Job) -> pathlib.Path:
-    # Every address has its own partial file: what differs after all is never mixed.
-    part = job.folder.with_name(f"{job.folder.name}.{cache.digest_of(url)[:8]}.part")
-    download(url, part, job.settings, job.progress)
+def _download_and_install(url: str, request: _DownloadRequest) -> pathlib.Path:
+    # Each URL has its own partial file, in case their files differ.
+    part = request.folder.with_name(f"{request.folder.name}.{cache.digest_of(url)[:8]}.part")
+    download(url, part, request.settings, request.progress)
     try:
-        model = _install(part, job.folder, job.urls[0], job.sha256)
+        model = _install(part, request.folder, request.urls[0], request.sha256)
     except (DamagedArchiveError, UserError):
         remove_part(part)
         raise
@@ -179,22 +182,22 @@ def _download_and_install(url: str, job: _Job) -> pathlib.Path:
 
 
 def _install(
-    archive: pathlib.Path, folder: pathlib.Path, address: str, sha256: Optional[str]
+    archive: pathlib.Path, folder: pathlib.Path, url: str, sha256: Optional[str]
 ) -> pathlib.Path:
-    """Verifies and unpacks an archive, and puts its SavedModel in place. Needs the lock."""
+    """Verifies and unpacks an archive into the cache. The caller holds the lock."""
     if sha256 is not None and (actual := sha256_of_file(archive)) != sha256:
         raise DamagedArchiveError(f"its SHA-256 digest is {actual}, expected {sha256}")
     unpacked = folder.with_name(folder.name + ".metrabs.tmp")
-    shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(unpacked, ignore_errors=True)  # left by a killed process
     unpacked.mkdir()
     try:
         extract_archive(archive, unpacked)
         model = cache.find_saved_model(unpacked)
         if model is None:
             raise UserError(
-                f"The archive of '{address}' holds no saved_model.pb at its root or in its top "
-                "folder, so it is no TensorFlow model: give the archive of a SavedModel."
+                f"The archive of '{url}' has no saved_model.pb at its root or in its top "
+                "folder, so it is not a TensorFlow model: give the archive of a SavedModel."
             )
-        return cache.place(model, folder, address, sha256)
+        return cache.place(model, folder, url, sha256)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
