@@ -126,12 +126,13 @@ def _shortest_seconds(functions: Mapping[str, Callable[[], Any]]) -> dict[str, f
 def _seconds_of_waiting(config: Config, step: Callable[[], Any]) -> float:
     """Returns how long a step of training waits for its batch, with one worker process."""
     with tempfile.TemporaryDirectory() as root:
-        os.environ.update(DATA_ROOT=root, CACHE_DIR=f"{root}/cache")
-        build_dataset_suite(root, examples_per_dataset=1, valid_examples_per_dataset=1,
-                   num_test_examples=1, examples_per_dataset_2d=2, on_progress=lambda *_: None)
+        config = config.replace(workers=1, data_root=root, cache_dir=f"{root}/cache")
+        build_dataset_suite(
+            root, data_root=root, examples_per_dataset=1, valid_examples_per_dataset=1,
+            num_test_examples=1, examples_per_dataset_2d=2, on_progress=lambda *_: None)
         batches = training_batches(
-            open_dataset("synth28"), open_dataset("synth2d"), config.replace(workers=1), 0,
-            _NUM_WARMUP + _NUM_TIMED)
+            open_dataset("synth28", config.run.folders),
+            open_dataset("synth2d", config.run.folders), config, 0, _NUM_WARMUP + _NUM_TIMED)
         waits = []
         for _ in range(_NUM_WARMUP + _NUM_TIMED):
             waits.append(_seconds(lambda: next(batches)))

@@ -15,6 +15,7 @@ from metrabs.evaluation import metrics
 from metrabs.evaluation.consistency import format_consistency, group_joints
 from metrabs.evaluation.report import Column, ResultTable
 from metrabs.files import atomic_path, write_text_atomically
+from metrabs.folders import DataFolders
 from metrabs.progress import progress_bar
 from metrabs.reproduction.quiet_xla import silence_xla_notices
 from metrabs.skeletons import tables
@@ -44,7 +45,7 @@ _NUMBERS = "numbers.json"
 
 
 def predict_split(
-    run_folder: pathlib.Path, split: str, workers: int, mirror: bool = False
+    run_folder: pathlib.Path, split: str, workers: int, folders: DataFolders, mirror: bool = False
 ) -> dict[str, Any]:
     """Predicts a split of the 3D dataset that a run was trained on, with its last checkpoint.
 
@@ -58,18 +59,22 @@ def predict_split(
 
     silence_xla_notices()
     config = read_config(run_folder)
-    examples = open_dataset(config.data.dataset3d).phase(split)
+    examples = open_dataset(config.data.dataset3d, folders).phase(split)
     checkpoint = latest_checkpoint(run_folder)
     assert checkpoint is not None, f"no checkpoint in {run_folder}"
     model = load_crop_model(checkpoint)
     joint_info = model.joint_info
-    batches = evaluation_batches(examples, joint_info, config.loading, _BATCH_SIZE, workers)
+    batches = evaluation_batches(
+        examples, joint_info, config.loading, _BATCH_SIZE, workers, folders
+    )
     bar = progress_bar(batches, f"predicting {split}", -(-len(examples) // _BATCH_SIZE), "batch")
     predictions = predict_poses(model, bar, mirror)
     return {**predictions, "joint_names": np.array(joint_info.names)}
 
 
-def evaluate_run(run_folder: pathlib.Path, folder: pathlib.Path, workers: int) -> None:
+def evaluate_run(
+    run_folder: pathlib.Path, folder: pathlib.Path, workers: int, folders: DataFolders
+) -> None:
     """Evaluates the last checkpoint of a run on the test images.
 
     Args:
@@ -77,7 +82,7 @@ def evaluate_run(run_folder: pathlib.Path, folder: pathlib.Path, workers: int) -
         folder: Where to write `predictions.npz` and `numbers.json` {metric: value}.
         workers: Number of processes that load images.
     """
-    predictions = predict_split(run_folder, "test", workers)
+    predictions = predict_split(run_folder, "test", workers, folders)
     with atomic_path(folder / "predictions.npz") as path:
         np.savez(path, **predictions)
     numbers = {**pose_numbers(predictions), **consistency_numbers(predictions)}
@@ -106,15 +111,18 @@ def write_comparison(evaluations: Mapping[str, pathlib.Path], folder: pathlib.Pa
     save_figure(figure, folder / "results.png")
 
 
-def write_scale(evaluations: Mapping[str, pathlib.Path], folder: pathlib.Path) -> None:
+def write_scale(
+    evaluations: Mapping[str, pathlib.Path], folder: pathlib.Path, folders: DataFolders
+) -> None:
     """Compares models trained on different numbers of datasets.
 
     Args:
         evaluations: {name of the merged dataset: folder that `evaluate_run` filled}.
         folder: Where to write `results.{txt,md,csv}` and the figure `results.png`.
+        folders: Where the datasets are.
     """
     table = ResultTable("More datasets, same number of training steps", _pose_columns())
-    counts = [len(open_dataset(name).shares or [name]) for name in evaluations]
+    counts = [len(open_dataset(name, folders).shares or [name]) for name in evaluations]
     for count, evaluation in zip(counts, evaluations.values()):
         title = f"{count} dataset{'s' * (count > 1)}"
         table.add_row(title, _numbers(evaluation, [name for name, _, _ in _POSE_COLUMNS]))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -38,15 +37,12 @@ class ReproductionPipeline:
     """The stages of one recipe, wired together.
 
     Args:
-        recipe: What to do. DATA_ROOT and CACHE_DIR of this process and its children are set to
-            folders of the recipe's output.
+        recipe: What to do.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.root = recipe.output.absolute()
-        os.environ["DATA_ROOT"] = str(self.root / _DATASETS)
-        os.environ["CACHE_DIR"] = str(self.root / _DATASETS / "cache")
 
     def stages(self) -> list[Stage]:
         """Returns the stages in order, each after those it depends on."""
@@ -140,7 +136,7 @@ class ReproductionPipeline:
             from metrabs.reproduction.evaluation import write_scale
 
             write_scale({dataset: self.root / stage.name
-                         for dataset, stage in evaluations.items()}, folder)
+                         for dataset, stage in evaluations.items()}, folder, self.recipe.folders)
 
         curve = Stage("scale", "Comparing the numbers of datasets", {}, compare,
                       tuple(evaluations.values()))
@@ -150,13 +146,17 @@ class ReproductionPipeline:
         from metrabs.synthetic.dataset_suite import build_dataset_suite
 
         build_dataset_suite(
-            folder, workers=self.recipe.workers, **self.recipe.dataset_settings())
+            folder, data_root=folder, workers=self.recipe.workers,
+            **self.recipe.dataset_settings(),
+        )
 
     def _predict_pseudo_labels(self, folder: pathlib.Path) -> None:
         from metrabs.reproduction.evaluation import predict_split
 
-        predictions = predict_split(self.root / SEPARATE, "trainval", self.recipe.workers,
-                                    mirror=True)
+        predictions = predict_split(
+            self.root / SEPARATE, "trainval", self.recipe.workers, self.recipe.folders,
+            mirror=True,
+        )
         with atomic_path(folder / "predictions.npz") as path:
             np.savez(path, **{name: predictions[name] for name in
                               ("coords3d_pred_cam", "joint_names", "image_path")})
@@ -254,6 +254,6 @@ def _evaluation(recipe: Recipe, name: str, training: Stage) -> Stage:
         """Evaluates the model."""
         from metrabs.reproduction.evaluation import evaluate_run
 
-        evaluate_run(recipe.output / training.name, folder, recipe.workers)
+        evaluate_run(recipe.output / training.name, folder, recipe.workers, recipe.folders)
 
     return Stage(f"evaluation_{name}", f"Evaluating {name}", {}, evaluate, (training,))

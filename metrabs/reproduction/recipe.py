@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from metrabs.config import Config
+from metrabs.folders import DataFolders
 from metrabs.settings import setting
 
 # Settings that do not influence the result of a training.
@@ -85,6 +86,12 @@ class Recipe:
         None, "model to export and to run on example images; nothing is exported without")
     workers: int = setting(2, "processes that render and load images", at_least=1)
 
+    @property
+    def folders(self) -> DataFolders:
+        """Where the built-in datasets are."""
+        root = self.output / "datasets"
+        return DataFolders.at(root, root / "cache")
+
     def dataset_settings(self) -> dict[str, Any]:
         """Returns the settings that the built-in datasets depend on."""
         return {
@@ -97,6 +104,7 @@ class Recipe:
     def training_config(self, config: Config, logdir: pathlib.Path, **settings: Any) -> Config:
         """Returns settings of a training, completed by those that all trainings share."""
         return config.replace(
+            data_root=str(self.folders.root), cache_dir=str(self.folders.cache),
             logdir=str(logdir), seed=self.seed, workers=max(self.workers - 1, 1), **settings
         )
 

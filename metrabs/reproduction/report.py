@@ -10,7 +10,6 @@ import numpy as np
 
 from metrabs.acae.weights_file import load_affine_weights
 from metrabs.data.storage.images import read_image
-from metrabs.folders import DataFolders
 from metrabs.reproduction.recipe import MODELS
 from metrabs.skeletons import tables
 from metrabs.skeletons.tables import Skeleton
@@ -85,7 +84,7 @@ def _draw_test_examples(
     skeleton = tables.export_skeletons(first["joint_names"].tolist())["smpl_24"]
     positions = np.linspace(0, len(first["image_path"]) - 1, num_examples + 2)
     for i in positions[1:-1].astype(int):
-        image = read_image(DataFolders.at().image_path(str(first["image_path"][i])))
+        image = read_image(str(root / "datasets" / str(first["image_path"][i])))
         poses = {"Truth": first["coords3d_true_cam"], **{
             MODELS[name].title: of_model["coords3d_pred_cam"]
             for name, of_model in predictions.items()}}
