@@ -57,7 +57,7 @@ def draw_sheet(
         seed: Random seed of the augmentation.
         folders: Where data are; default: as the environment says.
     """
-    examples = dataset.phase(split)
+    examples = dataset.split(split)
     images, captions = [], []
     for index in indices:
         example = examples[index]

@@ -21,8 +21,8 @@ from data_preparation.example_sheet import choose_examples, draw_sheet
 from data_preparation.merging.statistics import report_statistics
 from metrabs.command import DataFolderSettings, run_tool
 from metrabs.data.datasets import open_dataset
-from metrabs.data.examples import PHASES, Example, Pose3DExample, PoseDataset
-from metrabs.data.storage.array_file import verify_buffer_file
+from metrabs.data.examples import SPLITS, Example, Pose3DExample, PoseDataset
+from metrabs.data.storage.array_file import verify_array_file
 from metrabs.errors import UserError
 from metrabs.files import PathLike, atomic_path
 from metrabs.settings import setting
@@ -40,7 +40,7 @@ class InspectSettings(DataFolderSettings):
     """
 
     datasets: tuple[str, ...] = ()
-    split: str = setting("train", "split whose examples are shown", choices=PHASES)
+    split: str = setting("train", "split whose examples are shown", choices=SPLITS)
     index: tuple[int, ...] = setting(
         (), "indices of the examples to show; default: a random choice from all members",
         at_least=0)
@@ -66,7 +66,7 @@ def inspect(name: str, chosen: InspectSettings) -> None:
     """
     folders = chosen.folders()
     if chosen.verify:
-        verify_buffer_file(folders.cache_path(name))
+        verify_array_file(folders.cache_path(name))
     dataset = open_dataset(name, folders)
     print(f"{dataset.name}: {dataset.joint_info.num_joints} joints, "
           f"{len(dataset.joint_info.edges)} bones")
@@ -74,7 +74,7 @@ def inspect(name: str, chosen: InspectSettings) -> None:
     print("".join(f"{line}\n" for line in batches_and_bones(dataset)), end="")
     if chosen.verify:
         print("checksums OK")
-    examples = dataset.phase(chosen.split)
+    examples = dataset.split(chosen.split)
     _check_indices(chosen.index, len(examples))
     for index in chosen.index:
         print(describe_example(examples[index], dataset.joint_info))
@@ -85,8 +85,8 @@ def inspect(name: str, chosen: InspectSettings) -> None:
 def batches_and_bones(dataset: PoseDataset) -> list[str]:
     """Returns lines on the batch composition and the bone lengths, where a dataset has them."""
     lines = []
-    if dataset.shares:
-        counts = ", ".join(f"{name} {count}" for name, count in dataset.shares.items())
+    if dataset.samples_per_batch:
+        counts = ", ".join(f"{name} {count}" for name, count in dataset.samples_per_batch.items())
         lines.append(f"examples per batch: {counts}")
     if dataset.bone_lengths_mm:
         lines.append(f"mean bone lengths of: {', '.join(dataset.bone_lengths_mm)}")
@@ -125,7 +125,7 @@ def _check_indices(indices: Sequence[int], num_examples: int) -> None:
 
 
 def _write_sheet(path: str, dataset: PoseDataset, chosen: InspectSettings) -> None:
-    examples = dataset.phase(chosen.split)
+    examples = dataset.split(chosen.split)
     if not len(examples):
         raise UserError(f"The split '{chosen.split}' of {dataset.name} has no examples.")
     indices = chosen.index or choose_examples(examples, chosen.num, chosen.seed)

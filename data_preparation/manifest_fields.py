@@ -9,7 +9,7 @@ from typing import Any, Optional
 import cv2
 import numpy as np
 
-from metrabs.data.examples import PHASES, Pose3DExample
+from metrabs.data.examples import SPLITS, Pose3DExample
 from metrabs.data.storage.images import ImageError, read_image
 from metrabs.data.storage.masks import encode_mask
 from metrabs.errors import UserError
@@ -74,8 +74,8 @@ class ExampleReader:
             if name not in fields:
                 raise FieldError(name, "is missing")
         split = fields.get("split", "train")
-        if split not in PHASES:
-            raise FieldError("split", f"must be one of {', '.join(PHASES)}, not {split!r}")
+        if split not in SPLITS:
+            raise FieldError("split", f"must be one of {', '.join(SPLITS)}, not {split!r}")
         path = self._path(fields, "image")
         try:
             imshape = read_image(str(path)).shape

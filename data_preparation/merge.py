@@ -139,7 +139,7 @@ def _print_dropped(counts: Sequence[MemberCount]) -> None:
         dropped = count.num_available - count.num_merged
         if dropped:
             print(f"{count.dataset}: left out {dropped:,} of {count.num_available:,} "
-                  f"{count.phase} examples ({100 * dropped / count.num_available:.2f} %)")
+                  f"{count.split} examples ({100 * dropped / count.num_available:.2f} %)")
 
 
 def _run(settings: MergeSettings) -> None:

@@ -17,7 +17,7 @@ from data_preparation.common.issues import DEGRADED, IssueCounter
 from data_preparation.common.parts import Part
 from data_preparation.common.segmentation import MaskFiles
 from data_preparation.common.setup import Setup
-from metrabs.data.examples import PHASES, Example, Pose3DExample, PoseDataset
+from metrabs.data.examples import SPLITS, Example, Pose3DExample, PoseDataset
 from metrabs.data.storage.cache import CacheWriter, open_cache
 from metrabs.data.storage.columns import Rows
 from metrabs.data.storage.example_table import ExampleTable
@@ -82,7 +82,7 @@ def write_caches(
                 rows = run.table.rows(run.start, run.stop)
                 for output in outputs:
                     output.append_rows(run.split, rows, run.table.is_3d)
-    return paths, {split: len(places[split]) for split in PHASES if places[split]}
+    return paths, {split: len(places[split]) for split in SPLITS if places[split]}
 
 
 class _Output:
@@ -118,11 +118,11 @@ class _Output:
 
 
 def _sorted_places(parts: Sequence[Part]) -> dict[str, list[_Place]]:
-    places: dict[str, list[_Place]] = {split: [] for split in PHASES}
+    places: dict[str, list[_Place]] = {split: [] for split in SPLITS}
     for i, part in enumerate(parts):
         dataset = open_cache(part.path)
-        for split in PHASES:
-            table = cast(ExampleTable, dataset.phase(split))
+        for split in SPLITS:
+            table = cast(ExampleTable, dataset.split(split))
             places[split] += [_Place(table.image_path(k), i, k) for k in range(len(table))]
     for of_split in places.values():
         of_split.sort()
@@ -145,7 +145,7 @@ def _runs(parts: Sequence[Part], places: Mapping[str, list[_Place]]) -> Iterator
                 follows = i < len(of_split) and i - start < _MAX_ROWS and (
                     of_split[i].part, of_split[i].row) == (last.part, last.row + 1)
                 if not follows:
-                    table = cast(ExampleTable, _opened(first.part).phase(split))
+                    table = cast(ExampleTable, _opened(first.part).split(split))
                     yield _Run(split, table, first.row, last.row + 1)
                     bar.update(i - start)
                     start = i

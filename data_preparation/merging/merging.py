@@ -39,13 +39,13 @@ class MemberCount(NamedTuple):
 
     Attributes:
         dataset: name of the member.
-        phase: of the merged dataset.
+        split: of the merged dataset.
         num_available: examples that the member has for it.
         num_merged: those that were plausible.
     """
 
     dataset: str
-    phase: str
+    split: str
     num_available: int
     num_merged: int
 
@@ -77,27 +77,27 @@ def merge(
         usual_lengths = bones.lengths_mm
     counts = []
     with CacheWriter(path, merged.name, merged.joint_info, merged.samples_per_batch) as writer:
-        measured = {phase: _MeanBoneLengths(len(merged.joint_info.edges))
-                    for phase in ("train", "trainval")}
-        for phase in ("train", "valid"):
+        measured = {split: _MeanBoneLengths(len(merged.joint_info.edges))
+                    for split in ("train", "trainval")}
+        for split in ("train", "valid"):
             for source in sources:
                 num_merged = 0
-                for rows in source.blocks(phase, report, "merging"):
-                    if phase == "train":
+                for rows in source.blocks(split, report, "merging"):
+                    if split == "train":
                         rows = _filtered(source, rows, usual_lengths, plausibility)
-                    for split in ("train", "trainval")[phase == "valid":]:
-                        measured[split].add(source, rows)
-                    writer.append_rows(phase, source.in_merged_joints(rows), merged.is_3d)
+                    for measured_split in ("train", "trainval")[split == "valid":]:
+                        measured[measured_split].add(source, rows)
+                    writer.append_rows(split, source.in_merged_joints(rows), merged.is_3d)
                     num_merged += len(rows)
-                if source.num_available(phase):
+                if source.num_available(split):
                     if not num_merged:
                         raise UserError(
-                            f"None of the {source.num_available(phase)} {phase} examples of "
+                            f"None of the {source.num_available(split)} {split} examples of "
                             f"'{source.member.name}' is plausible. Look at them by "
                             "`python -m data_preparation.inspect`; perhaps their unit is not mm."
                         )
                     counts.append(MemberCount(
-                        source.member.name, phase, source.num_available(phase), num_merged))
+                        source.member.name, split, source.num_available(split), num_merged))
         if merged.is_3d:
             writer.bone_lengths_mm = {k: v.lengths_mm for k, v in measured.items()}
     return counts
@@ -116,14 +116,14 @@ class _Source:
         self.joint_info, self.bones = _part_of(merged_joints, self.merged_indices)
         self._own_indices = _joint_places(member, dataset, names)
 
-    def num_available(self, phase: str) -> int:
-        """Returns how many examples there are for a phase of the merged dataset."""
-        return sum(len(self._dataset.phase(p)) for p in self.member.use.get(phase, ()))
+    def num_available(self, split: str) -> int:
+        """Returns how many examples there are for a split of the merged dataset."""
+        return sum(len(self._dataset.split(s)) for s in self.member.use.get(split, ()))
 
-    def blocks(self, phase: str, report: Progress, step: str) -> Iterator[Rows]:
-        """Yields the examples for a phase, with the member's own joints in merged order."""
-        for taken in self.member.use.get(phase, ()):
-            examples = self._dataset.phase(taken)
+    def blocks(self, split: str, report: Progress, step: str) -> Iterator[Rows]:
+        """Yields the examples for a split, with the member's own joints in merged order."""
+        for taken in self.member.use.get(split, ()):
+            examples = self._dataset.split(taken)
             if not len(examples):
                 continue
             if not isinstance(examples, ExampleTable):

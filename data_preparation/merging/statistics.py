@@ -1,4 +1,4 @@
-"""What is in a dataset, counted: examples per member and phase, joints, masks."""
+"""What is in a dataset, counted: examples per member and split, joints, masks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 from tqdm import tqdm
 
-from metrabs.data.examples import PHASES, PoseDataset, dataset_codes
+from metrabs.data.examples import SPLITS, PoseDataset, dataset_codes
 from metrabs.data.storage.columns import Rows
 from metrabs.data.storage.encoding import NO_MASK
 from metrabs.data.storage.example_table import ExampleTable
@@ -18,13 +18,16 @@ from metrabs.files import write_text_atomically
 from metrabs.visualization.dataset_chart import dataset_figure
 from metrabs.visualization.figures import save_figure
 
+# The column that holds the split keeps the name that it has always had.
+_CSV_COLUMNS = ("dataset", "phase", "num_examples", "num_joints", "percent_valid", "percent_masks")
 
-class SectionStatistics(NamedTuple):
-    """Counts of the examples of one dataset in one phase.
+
+class DatasetStatistics(NamedTuple):
+    """Counts of the examples of one dataset in one split.
 
     Attributes:
         dataset: its name, as the examples carry it.
-        phase: 'train', 'valid' or 'test'.
+        split: 'train', 'valid' or 'test'.
         num_examples: how many examples there are.
         num_joints: joints that any of them has.
         percent_valid: how many percent of these joints an example has on average.
@@ -32,7 +35,7 @@ class SectionStatistics(NamedTuple):
     """
 
     dataset: str
-    phase: str
+    split: str
     num_examples: int
     num_joints: int
     percent_valid: float
@@ -41,7 +44,7 @@ class SectionStatistics(NamedTuple):
 
 def report_statistics(
     dataset: PoseDataset, csv_path: Optional[str] = None, figure_path: Optional[str] = None
-) -> list[SectionStatistics]:
+) -> list[DatasetStatistics]:
     """Prints the counts of a dataset; writes and plots them where paths are given.
 
     Args:
@@ -49,16 +52,16 @@ def report_statistics(
         csv_path: Path of a CSV file with all counts.
         figure_path: Path of a figure of the first split that has examples.
     """
-    total = sum(len(dataset.phase(phase)) for phase in PHASES)
+    total = sum(len(dataset.split(split)) for split in SPLITS)
     with tqdm(total=total, desc="Counting", unit="example", unit_scale=True) as bar:
         statistics = dataset_statistics(dataset, bar.update)
     print(statistics_table(statistics))
     if csv_path:
         write_text_atomically(csv_path, statistics_csv(statistics))
     if figure_path and statistics:
-        drawn = [section for section in statistics if section.phase == statistics[0].phase]
+        drawn = [section for section in statistics if section.split == statistics[0].split]
         names, _, num_examples, num_joints, percent_valid, _ = zip(*drawn)
-        title = f"{dataset.name}, {drawn[0].phase}: {sum(num_examples):,} examples"
+        title = f"{dataset.name}, {drawn[0].split}: {sum(num_examples):,} examples"
         save_figure(
             dataset_figure(names, num_examples, num_joints, percent_valid, title), figure_path
         )
@@ -67,7 +70,7 @@ def report_statistics(
 
 def dataset_statistics(
     dataset: PoseDataset, on_progress: Optional[Callable[[int], None]] = None
-) -> list[SectionStatistics]:
+) -> list[DatasetStatistics]:
     """Counts the examples of a dataset that was opened from a cache file, block by block.
 
     Args:
@@ -75,8 +78,8 @@ def dataset_statistics(
         on_progress: called with the number of examples counted since.
     """
     result = []
-    for phase in PHASES:
-        table = dataset.phase(phase)
+    for split in SPLITS:
+        table = dataset.split(split)
         if not len(table):
             continue
         assert isinstance(table, ExampleTable)
@@ -86,12 +89,12 @@ def dataset_statistics(
             counts.add(rows)
             if on_progress is not None:
                 on_progress(len(rows))
-        result += [counts.of(code, name, phase) for code, name in enumerate(names)]
+        result += [counts.of(code, name, split) for code, name in enumerate(names)]
     return result
 
 
 class _Counts:
-    """Counts of the examples of one phase, by the code of their dataset."""
+    """Counts of the examples of one split, by the code of their dataset."""
 
     def __init__(self, num_datasets: int, num_joints: int) -> None:
         self._examples = np.zeros(num_datasets, np.int64)
@@ -110,24 +113,24 @@ class _Counts:
             self._joints += np.bincount(places, minlength=self._joints.size).reshape(
                 self._joints.shape)
 
-    def of(self, code: int, name: str, phase: str) -> SectionStatistics:
+    def of(self, code: int, name: str, split: str) -> DatasetStatistics:
         """Returns the counts of a dataset."""
         num_examples = int(self._examples[code])
         num_joints = np.count_nonzero(self._joints[code])
         possible = num_examples * num_joints
-        return SectionStatistics(
-            name, phase, num_examples, num_joints,
+        return DatasetStatistics(
+            name, split, num_examples, num_joints,
             100 * self._joints[code].sum() / possible if possible else 0.0,
             100 * self._masks[code] / num_examples if num_examples else 0.0,
         )
 
 
-def statistics_table(statistics: Sequence[SectionStatistics]) -> str:
-    """Returns the counts as text, with a line of sums per phase."""
-    header = ("dataset", "phase", "examples", "joints", "% valid", "% masks")
+def statistics_table(statistics: Sequence[DatasetStatistics]) -> str:
+    """Returns the counts as text, with a line of sums per split."""
+    header = ("dataset", "split", "examples", "joints", "% valid", "% masks")
     cells: list[tuple[str, ...]] = [header]
-    for phase in PHASES:
-        sections = [section for section in statistics if section.phase == phase]
+    for split in SPLITS:
+        sections = [section for section in statistics if section.split == split]
         cells += [_cells(section) for section in sections]
         if len(sections) > 1:
             cells.append(_cells(_total(sections)))
@@ -138,30 +141,30 @@ def statistics_table(statistics: Sequence[SectionStatistics]) -> str:
     )
 
 
-def statistics_csv(statistics: Sequence[SectionStatistics]) -> str:
+def statistics_csv(statistics: Sequence[DatasetStatistics]) -> str:
     """Returns the counts as CSV, without sums."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(SectionStatistics._fields)
+    writer.writerow(_CSV_COLUMNS)
     writer.writerows(statistics)
     return text.getvalue()
 
 
-def _total(sections: Sequence[SectionStatistics]) -> SectionStatistics:
-    """Sums up the datasets of a phase; how many joints they have together is left open (0)."""
+def _total(sections: Sequence[DatasetStatistics]) -> DatasetStatistics:
+    """Sums up the datasets of a split; how many joints they have together is left open (0)."""
     sizes = np.array([section.num_examples for section in sections])
     possible = sizes * [section.num_joints for section in sections]
     valid = possible @ np.array([section.percent_valid for section in sections])
     masks = sizes @ np.array([section.percent_masks for section in sections])
-    return SectionStatistics(
-        f"all {len(sections)}", sections[0].phase, int(sizes.sum()), 0,
+    return DatasetStatistics(
+        f"all {len(sections)}", sections[0].split, int(sizes.sum()), 0,
         valid / max(possible.sum(), 1), masks / max(sizes.sum(), 1),
     )
 
 
-def _cells(section: SectionStatistics) -> tuple[str, ...]:
+def _cells(section: DatasetStatistics) -> tuple[str, ...]:
     return (
-        section.dataset, section.phase, f"{section.num_examples:,}",
+        section.dataset, section.split, f"{section.num_examples:,}",
         str(section.num_joints or ""), f"{section.percent_valid:.1f}",
         f"{section.percent_masks:.1f}",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metrabs.data.examples import PHASES, PoseDataset
+from metrabs.data.examples import SPLITS, PoseDataset
 from metrabs.data.storage.cache import CacheWriter
 from metrabs.data.storage.example_table import BLOCK_LENGTH, ExampleTable
 from metrabs.errors import UserError
@@ -26,22 +26,22 @@ def write_subset(
     Raises:
         UserError: the choice has no example of a member that has a share of the batches.
     """
-    with CacheWriter(path, name, dataset.joint_info, dataset.shares) as writer:
+    with CacheWriter(path, name, dataset.joint_info, dataset.samples_per_batch) as writer:
         writer.bone_lengths_mm = dataset.bone_lengths_mm
-        for phase in PHASES:
-            table = dataset.phase(phase)
+        for split in SPLITS:
+            table = dataset.split(split)
             if not len(table):
                 continue
             assert isinstance(table, ExampleTable)
             is_chosen = np.ones(len(table), bool)
-            if phase == "train":
+            if split == "train":
                 is_chosen = _random_choice(len(table), num_examples, seed)
                 _check_members(dataset, table, is_chosen)
             for start in range(0, len(table), BLOCK_LENGTH):
                 stop = min(start + BLOCK_LENGTH, len(table))
                 if is_chosen[start:stop].any():
                     rows = table.rows(start, stop).take(is_chosen[start:stop])
-                    writer.append_rows(phase, rows, table.is_3d)
+                    writer.append_rows(split, rows, table.is_3d)
 
 
 def _random_choice(total: int, num: int, seed: int) -> np.ndarray:
@@ -55,7 +55,7 @@ def _random_choice(total: int, num: int, seed: int) -> np.ndarray:
 def _check_members(dataset: PoseDataset, table: ExampleTable, is_chosen: np.ndarray) -> None:
     names, codes = table.dataset_codes()
     present = {names[code] for code in np.unique(codes[is_chosen])}
-    missing = [name for name in dataset.shares or () if name not in present]
+    missing = [name for name in dataset.samples_per_batch or () if name not in present]
     if missing:
         raise UserError(
             f"Among {np.count_nonzero(is_chosen)} random examples there is none of "

@@ -1,6 +1,6 @@
 """The example types: a person in an image with 3D or 2D joints, and datasets of such examples.
 
-Examples are plain immutable records. A dataset holds its examples in three phases; each phase is
+Examples are plain immutable records. A dataset holds its examples in three splits; each split is
 a sequence, either a list in memory or a table over a cache file (see
 `metrabs.data.storage.example_table`).
 """
@@ -19,7 +19,7 @@ from metrabs.errors import UserError, unknown_name_error
 from metrabs.geometry.camera import Camera
 from metrabs.skeletons import JointInfo
 
-PHASES = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,16 +77,17 @@ Example = Union[Pose3DExample, Pose2DExample]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PoseDataset:
-    """A dataset: its joints and the examples of its three phases.
+    """A dataset: its joints and the examples of its three splits.
 
     Attributes:
         name: such as 'h36m' or 'huge8'.
         joint_info: the joints of all its examples.
         train, valid, test: sequences of examples.
-        shares: of a merged dataset, how many examples each of its datasets (by the name stored in
-            the examples) has in a batch, in batch order; None where batches mix freely.
+        samples_per_batch: For a merged dataset, the number of examples in a batch of each of its
+            datasets (by the name stored in the examples), in batch order; None where batches mix
+            freely.
         bone_lengths_mm: mean lengths [E] of the bones (edges) of joint_info over the examples of
-            'train' and of 'trainval', 0 where a bone is never seen; empty if nobody measured.
+            'train' and of 'trainval', 0 where a bone is never seen; empty if not measured.
     """
 
     name: str
@@ -94,10 +95,10 @@ class PoseDataset:
     train: Sequence[Example] = ()
     valid: Sequence[Example] = ()
     test: Sequence[Example] = ()
-    shares: Optional[Mapping[str, int]] = None
+    samples_per_batch: Optional[Mapping[str, int]] = None
     bone_lengths_mm: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
-    def phase(self, name: str) -> Sequence[Example]:
+    def split(self, name: str) -> Sequence[Example]:
         """Returns the examples of 'train', 'valid', 'test' or 'trainval' (train, then valid).
 
         Raises:
@@ -105,14 +106,14 @@ class PoseDataset:
         """
         if name == "trainval":
             return ConcatenatedExamples([self.train, self.valid])
-        if name not in PHASES:
-            raise unknown_name_error("split", name, [*PHASES, "trainval"])
+        if name not in SPLITS:
+            raise unknown_name_error("split", name, [*SPLITS, "trainval"])
         return getattr(self, name)
 
     def __iter__(self) -> Iterator[Example]:
         """Iterates over all examples in the order train, valid, test."""
-        for name in PHASES:
-            yield from self.phase(name)
+        for name in SPLITS:
+            yield from self.split(name)
 
 
 class ExampleSequence(Sequence[Example]):

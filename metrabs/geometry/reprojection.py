@@ -11,6 +11,16 @@ from metrabs.errors import UserError
 from metrabs.geometry import boxes, distortion
 from metrabs.geometry.camera import Camera
 
+_INTERPOLATIONS = {
+    "nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC,
+    "area": cv2.INTER_AREA, "lanczos4": cv2.INTER_LANCZOS4,
+}  # fmt: skip
+
+
+def interpolation_flag(name: str) -> int:
+    """Returns OpenCV's constant for the name of an interpolation, such as 'linear'."""
+    return _INTERPOLATIONS[name]
+
 
 def reproject_image_points(points_px: Any, old_camera: Camera, new_camera: Camera) -> np.ndarray:
     """Maps image points [..., 2] of the old camera to the new one; NaN stays NaN.

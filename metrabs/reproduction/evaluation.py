@@ -59,7 +59,7 @@ def predict_split(
 
     silence_xla_notices()
     config = read_config(run_folder)
-    examples = open_dataset(config.data.dataset3d, folders).phase(split)
+    examples = open_dataset(config.data.dataset3d, folders).split(split)
     checkpoint = latest_checkpoint(run_folder)
     assert checkpoint is not None, f"no checkpoint in {run_folder}"
     model = load_crop_model(checkpoint)
@@ -122,7 +122,7 @@ def write_scale(
         folders: Where the datasets are.
     """
     table = ResultTable("More datasets, same number of training steps", _pose_columns())
-    counts = [len(open_dataset(name, folders).shares or [name]) for name in evaluations]
+    counts = [len(open_dataset(name, folders).samples_per_batch or [name]) for name in evaluations]
     for count, evaluation in zip(counts, evaluations.values()):
         title = f"{count} dataset{'s' * (count > 1)}"
         table.add_row(title, _numbers(evaluation, [name for name, _, _ in _POSE_COLUMNS]))

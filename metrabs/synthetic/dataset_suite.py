@@ -38,12 +38,12 @@ Progress = Callable[[int, int], None]
 
 
 class _Merged(NamedTuple):
-    """One way to merge 3D datasets: cache name, members, joints, and shares of a batch."""
+    """One way to merge 3D datasets: cache name, members, joints, batches."""
 
     name: str
     members: tuple[str, ...]
     joint_info: JointInfo
-    shares: Optional[dict[str, int]]
+    samples_per_batch: Optional[dict[str, int]]
 
 
 def build_dataset_suite(
@@ -67,7 +67,7 @@ def build_dataset_suite(
         root: folder for `synthetic/` (images) and `cache/` (cache files).
         seed: Random seed of everything.
         examples_per_dataset: training images per 3D dataset on average; the numbers are
-            proportional to the shares of the 28 datasets in a batch.
+            proportional to those of the 28 datasets in a batch.
         valid_examples_per_dataset: validation images of each 3D dataset.
         num_test_examples: test images, a mixture of all styles and one that is held out.
         examples_per_dataset_2d: training images of each 2D dataset.
@@ -98,9 +98,9 @@ def build_dataset_suite(
 
 def num_train_examples(dataset: str, examples_per_dataset: int) -> int:
     """Returns how many training images a 3D dataset gets, in proportion to its part of a batch."""
-    shares = samples_per_batch("huge8")
-    mean_share = sum(shares.values()) / len(shares)
-    return max(1, round(examples_per_dataset * shares[dataset] / mean_share))
+    in_batch = samples_per_batch("huge8")
+    mean = sum(in_batch.values()) / len(in_batch)
+    return max(1, round(examples_per_dataset * in_batch[dataset] / mean))
 
 
 def _plan(
@@ -152,7 +152,7 @@ def _write_cache_3d(
     huge_ids = tables.merged_joint_info("huge8").ids
     selection = np.array([huge_ids[name] for name in merged.joint_info.names])
     path = root / "cache" / f"{merged.name}.pkl"
-    with CacheWriter(path, merged.name, merged.joint_info, merged.shares) as writer:
+    with CacheWriter(path, merged.name, merged.joint_info, merged.samples_per_batch) as writer:
         for shard in shards:
             if shard.section not in merged.members and shard.section != TEST_SECTION:
                 continue

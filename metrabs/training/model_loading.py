@@ -120,7 +120,7 @@ def typical_bone_lengths(config: Config, joint_info: JointInfo) -> np.ndarray:
         )
     if split in dataset.bone_lengths_mm:  # measured when the dataset was merged
         return dataset.bone_lengths_mm[split]
-    examples = dataset.phase(split)
+    examples = dataset.split(split)
     _logger.info("Measuring the bones of %d examples of %s", len(examples), name)
     poses = (e.world_coords for e in examples if isinstance(e, Pose3DExample))
     return mean_bone_lengths(poses, joint_info)

@@ -147,7 +147,7 @@ def predict(config: Config) -> pathlib.Path:
     check_prediction_path(path)
     folders = config.run.folders
     dataset = open_dataset(config.data.dataset3d, folders)
-    examples = dataset.phase(config.data.test_on)
+    examples = dataset.split(config.data.test_on)
     if not len(examples):
         raise UserError(
             f"Dataset '{config.data.dataset3d}' has no examples in its '{config.data.test_on}' "

@@ -48,7 +48,7 @@ class ValidationPreviews:
         ])
 
     def _load(self) -> Batch:
-        examples = self._dataset.phase(self._config.data.validate_on)
+        examples = self._dataset.split(self._config.data.validate_on)
         count = min(self._config.run.num_pictures, len(examples))
         indices = np.linspace(0, len(examples) - 1, count).round().astype(int)
         chosen = [examples[int(index)] for index in indices]

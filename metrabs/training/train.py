@@ -181,7 +181,7 @@ def _open_datasets(config: Config) -> _Datasets:
             f"3D training data (--dataset3d={config.data.dataset3d}). Convert the dataset first."
         )
     periods = (config.optimization.validate_period, config.run.picture_period)
-    if any(periods) and not len(labeled3d.phase(config.data.validate_on)):
+    if any(periods) and not len(labeled3d.split(config.data.validate_on)):
         raise UserError(
             f"Dataset '{config.data.dataset3d}' has no examples in its "
             f"'{config.data.validate_on}' split. Choose another --validate_on, or leave out "

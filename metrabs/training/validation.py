@@ -34,7 +34,7 @@ def validation_metrics(
     Models whose poses are only root-relative get no absolute and no 2D error.
     """
     batches = evaluation_batches(
-        dataset.phase(config.data.validate_on), dataset.joint_info, config.loading,
+        dataset.split(config.data.validate_on), dataset.joint_info, config.loading,
         config.data.batch_size_test, config.run.workers, config.run.folders,
     )
     small_inputs: list[tuple[np.ndarray, np.ndarray]] = []

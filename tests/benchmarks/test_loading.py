@@ -57,5 +57,5 @@ def test_functions_take_turns_and_the_fastest_call_counts():
 def test_each_example_has_what_augmentation_needs(workload):
     assert len(workload.dataset.train) == 2 and workload.dataset.train[0].mask is not None
     assert len(workload.pools.occluders) > 0
-    background = workload.pools.draw_background(np.random.default_rng(0))
+    background = workload.pools.sample_background(np.random.default_rng(0))
     assert background.shape == (512, 512, 3)

@@ -58,7 +58,7 @@ def dataset_3d() -> PoseDataset:
     names = ["a"] * 5 + ["b"] * 3 + ["c"] * 7
     train = [random_example_3d(i, name) for i, name in enumerate(names)]
     valid = [random_example_3d(100 + i, "a") for i in range(4)]
-    return PoseDataset("tiny3d", JOINTS, train, valid, shares={"a": 2, "b": 1, "c": 3})
+    return PoseDataset("tiny3d", JOINTS, train, valid, samples_per_batch={"a": 2, "b": 1, "c": 3})
 
 
 @pytest.fixture

@@ -43,19 +43,19 @@ def example_2d(dataset: str, seed: int) -> Pose2DExample:
         f"{dataset}_downscaled/{seed}.jpg", coords.astype(np.float32), BOX, dataset)
 
 
-def write_member(folder: pathlib.Path, dataset: str, phases: dict, joint_info=None) -> None:
+def write_member(folder: pathlib.Path, dataset: str, splits: dict, joint_info=None) -> None:
     """Writes the cache of a dataset.
 
     Args:
         folder: of the cache files.
         dataset: its name.
-        phases: phase -> list of examples, or a number of 3D examples to be made.
+        splits: split -> list of examples, or a number of 3D examples to be made.
         joint_info: default: the dataset's own joints.
     """
     examples = {
-        phase: [example_3d(dataset, i) for i in range(content)] if isinstance(content, int)
+        split: [example_3d(dataset, i) for i in range(content)] if isinstance(content, int)
         else content
-        for phase, content in phases.items()
+        for split, content in splits.items()
     }
     joint_info = joint_info or dataset_joint_info(dataset, merged_names=False)
     write_cache(folder / f"{dataset}.pkl", PoseDataset(dataset, joint_info, **examples))

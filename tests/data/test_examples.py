@@ -15,7 +15,7 @@ def paths(examples):
 
 
 def test_trainval_is_train_followed_by_valid(dataset_3d):
-    trainval = dataset_3d.phase("trainval")
+    trainval = dataset_3d.split("trainval")
     assert len(trainval) == 19
     assert paths(trainval) == paths(dataset_3d.train) + paths(dataset_3d.valid)
     assert trainval[-1] is dataset_3d.valid[-1] and trainval[15] is dataset_3d.valid[0]
@@ -36,11 +36,11 @@ def test_a_dataset_iterates_over_its_phases_in_order(dataset_3d):
 
 def test_an_unknown_split_is_refused_with_the_known_ones():
     with pytest.raises(UserError, match="'training'.*trainval"):
-        PoseDataset("x", JOINTS).phase("training")
+        PoseDataset("x", JOINTS).split("training")
 
 
 def test_dataset_codes_agree_for_lists_and_concatenations(dataset_3d):
-    names, codes = dataset_codes(dataset_3d.phase("trainval"))
+    names, codes = dataset_codes(dataset_3d.split("trainval"))
     assert [names[c] for c in codes] == ["a"] * 5 + ["b"] * 3 + ["c"] * 7 + ["a"] * 4
     assert len(dataset_codes(ConcatenatedExamples([]))[1]) == 0
 

@@ -34,7 +34,7 @@ def root(tmp_path, monkeypatch):
     mask[20:100, 30:120] = 1
     stored[0] = dataclasses.replace(stored[0], mask=encode_mask(mask))
     write_cache(tmp_path / "cache" / "three.pkl", PoseDataset(
-        "three", JOINTS, stored[:9], shares={"a": 1, "b": 2},
+        "three", JOINTS, stored[:9], samples_per_batch={"a": 1, "b": 2},
         bone_lengths_mm={"train": np.ones(5)}))
     write_cache(tmp_path / "cache" / "two.pkl", PoseDataset("two", JOINTS, valid=stored[9:]))
     return tmp_path

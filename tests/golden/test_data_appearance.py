@@ -7,9 +7,9 @@ import pytest
 
 from metrabs.data.augmentation.color import augment_color
 from metrabs.data.augmentation.color_correction import brighten, white_balance
-from metrabs.data.augmentation.draws import child_generator, uniform_in_disc
+from metrabs.data.augmentation.geometric import random_partial_box, random_partial_subbox
 from metrabs.data.augmentation.occlusion import erase_rectangle, paste_objects, soften_mask
-from metrabs.data.augmentation.view import random_partial_box, random_partial_subbox
+from metrabs.data.augmentation.sampling import child_generator, uniform_in_disc
 from tests.golden import loading_cases
 from tests.golden.tolerances import assert_close
 

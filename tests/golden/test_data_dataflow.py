@@ -7,8 +7,12 @@ import itertools
 import numpy as np
 import pytest
 
-from metrabs.data.augmentation.draws import seeded_generator
-from metrabs.data.loading.original_sampler import ReleasedPlan, released_items, stream_generators
+from metrabs.data.augmentation.sampling import seeded_generator
+from metrabs.data.loading.original_sampler import (
+    OriginalSampler,
+    original_items,
+    stream_generators,
+)
 
 SECTIONS = [np.arange(0, 7), np.arange(100, 112), np.arange(200, 205)]
 
@@ -26,7 +30,7 @@ def assert_same_items(items, expected_indices, expected_integers):
 
 
 def test_sections_take_turns(numbers):
-    items = released_items(
+    items = original_items(
         SECTIONS, numbers["rr_sizes"].tolist(), seeded_generator(int(numbers["rr_seed"]))
     )
     assert_same_items(items, numbers["rr_items"], numbers["rr_item_rng_first_int"])
@@ -34,7 +38,7 @@ def test_sections_take_turns(numbers):
 
 def test_a_single_list_is_reshuffled_every_epoch(numbers):
     rng = seeded_generator(int(numbers["single_seed"]))
-    items = released_items([np.arange(9)], [1], rng)
+    items = original_items([np.arange(9)], [1], rng)
     assert_same_items(items, numbers["single_train_items"], numbers["single_train_rng_first_int"])
     # The original shuffles validation examples once; ours are in stored order (see deviations).
     first_epoch = numbers["single_valid_items"][:9]
@@ -46,11 +50,11 @@ def test_a_resumed_plan_continues_as_if_never_interrupted(numbers):
     step_size = sum(sizes)
     num_steps = len(numbers["rr_items"]) // step_size
     for start in range(num_steps):
-        plan = ReleasedPlan(
+        sampler = OriginalSampler(
             SECTIONS, sizes, step_size, seeded_generator(int(numbers["rr_seed"]))
         )
         for step in range(start, num_steps):
-            indices, seeds = plan.draw(step)
+            indices, seeds = sampler.sample(step)
             place = slice(step * step_size, (step + 1) * step_size)
             assert indices.tolist() == numbers["rr_items"][place].tolist()
             integers = [np.random.default_rng(s).integers(0, 2**32 - 1) for s in seeds]

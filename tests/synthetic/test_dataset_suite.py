@@ -44,7 +44,7 @@ def suite(tmp_path_factory) -> pathlib.Path:
 def test_merged_sets_hold_their_members_with_their_own_joints(suite, name, joint_list, members):
     dataset = open_cache(suite / "cache" / f"{name}.pkl")
     assert dataset.joint_info.names == tables.merged_joint_info(joint_list).names
-    assert dataset.shares == samples_per_batch(joint_list)
+    assert dataset.samples_per_batch == samples_per_batch(joint_list)
     assert {example.dataset for example in dataset.train} == set(members)
     assert {example.dataset for example in dataset.valid} == set(members)
     for example in [*dataset.train, *dataset.valid]:
@@ -86,7 +86,7 @@ def test_two_dimensional_set_has_the_common_joints(suite):
     dataset = open_cache(suite / "cache" / "synth2d.pkl")
     assert dataset.joint_info.names == tables.merged_joint_info("huge2d_common").names
     assert {example.dataset for example in dataset.train} == set(member_names("huge2d_common"))
-    assert dataset.shares == samples_per_batch("huge2d_common")
+    assert dataset.samples_per_batch == samples_per_batch("huge2d_common")
 
 
 def test_some_sets_have_masks_and_some_have_none(suite):

@@ -61,7 +61,7 @@ def test_npz_and_hdf5_hold_the_same_fields(trained: Config) -> None:
 
 def test_true_poses_come_back_to_where_they_were(trained: Config) -> None:
     arrays = _predicted(trained)
-    examples = open_dataset(trained.data.dataset3d).phase("test")
+    examples = open_dataset(trained.data.dataset3d).split("test")
     mask = arrays["joint_validity_mask"]
     expected = np.stack([example.world_coords for example in examples])
     assert mask.sum() == 5 * (JOINTS_3D.num_joints - 1)  # one joint of each is unknown
@@ -71,7 +71,7 @@ def test_true_poses_come_back_to_where_they_were(trained: Config) -> None:
 def test_mirrored_predictions_are_those_of_the_mirroring_model(trained: Config) -> None:
     actual = _predicted(trained, test_time_mirror_aug=True, test_on="valid")["coords3d_pred_cam"]
     model = load_crop_model(source_checkpoint(trained))
-    examples = open_dataset(trained.data.dataset3d).phase("valid")
+    examples = open_dataset(trained.data.dataset3d).split("valid")
     batch = next(evaluation_batches(examples, JOINTS_3D, trained.loading, len(examples), 0))
     image = tf.cast(batch["image"], tf.float32) / 255
     expected = predict_with_mirroring(model, image, batch["intrinsics"])[0]

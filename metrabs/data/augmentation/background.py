@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 
 from metrabs.config import LoadingConfig
-from metrabs.data.augmentation.draws import uniform_in_disc
 from metrabs.data.augmentation.pools import AugmentationPools
-from metrabs.data.loading.crops import interpolation_flag
+from metrabs.data.augmentation.sampling import uniform_in_disc
 from metrabs.geometry.camera import Camera
-from metrabs.geometry.reprojection import reproject_image
+from metrabs.geometry.reprojection import interpolation_flag, reproject_image
 
 
 def replace_background(
@@ -26,7 +25,7 @@ def replace_background(
         config: interpolation and antialiasing of training.
         rng: source of choice, zoom and shift.
     """
-    background = pools.draw_background(rng)
+    background = pools.sample_background(rng)
     side = image.shape[0]
     zoom = rng.uniform(1.2, 1.5)
     shift = uniform_in_disc(rng) * side * 0.1

@@ -33,7 +33,7 @@ class _Linear(NamedTuple):
         return _Linear(self.factor * effect.amount, (self.offset - 0.5) * effect.amount + 0.5)
 
 
-def draw_color_effects(rng: np.random.Generator) -> list[ColorEffect]:
+def sample_color_effects(rng: np.random.Generator) -> list[ColorEffect]:
     """Draws the four effects in the order in which they are to be applied."""
     ranges = {
         "brightness": (-0.125, 0.125), "contrast": (0.5, 1.5), "hue": (-72, 72),
@@ -54,7 +54,7 @@ def augment_color(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         A new image of the same type.
     """
-    return apply_color_effects(image, draw_color_effects(rng))
+    return apply_color_effects(image, sample_color_effects(rng))
 
 
 def apply_color_effects(image: np.ndarray, effects: list[ColorEffect]) -> np.ndarray:

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 
 from metrabs.data.augmentation.pools import AugmentationPools, Occluder
-
-
-class Placement(NamedTuple):
-    """Rows and columns of an image that a pasted object covers, and where they start in it."""
-
-    rows: slice
-    columns: slice
-    object_top: int
-    object_left: int
 
 
 def paste_objects(
@@ -34,7 +23,7 @@ def paste_objects(
     image = image.copy()
     side = image.shape[0]
     for _ in range(rng.integers(1, 7)):
-        occluder = pools.choose(pools.occluders, rng)
+        occluder = pools.sample_item(pools.occluders, rng)
         factor = rng.uniform(0.2, 1.0) * (side / 256) * scale
         occluder = Occluder(resized(occluder.image, factor), resized(occluder.alpha, factor))
         _paste(image, occluder, rng.uniform(0, side, size=2))

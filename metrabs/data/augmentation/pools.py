@@ -1,4 +1,4 @@
-"""Pools of objects and pictures that augmentation pastes, and a synthetic default pool."""
+"""Occluder and background images for augmentation, with synthetic ones as a default."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, NamedTuple, Union
 import cv2
 import numpy as np
 
-from metrabs.data.augmentation.draws import choose
+from metrabs.data.augmentation.sampling import sample_item
 from metrabs.data.storage.images import read_image
 
 
 class Occluder(NamedTuple):
-    """An object cut out of a picture.
+    """An object cut out of an image.
 
     Attributes:
         image: uint8 [h, w, 3] RGB.
@@ -32,17 +32,17 @@ class AugmentationPools:
 
     Attributes:
         occluders: objects.
-        backgrounds: pictures without people: uint8 [h, w, 3] RGB arrays, or paths of files.
-        choose: how one of them is chosen: function of (sequence, generator).
+        backgrounds: images without people: uint8 [h, w, 3] RGB arrays, or paths of files.
+        sample_item: How one of them is chosen: function of (sequence, generator).
     """
 
     occluders: Sequence[Occluder]
     backgrounds: Sequence[Union[str, np.ndarray]]
-    choose: Callable[[Sequence[Any], np.random.Generator], Any] = choose
+    sample_item: Callable[[Sequence[Any], np.random.Generator], Any] = sample_item
 
-    def draw_background(self, rng: np.random.Generator) -> np.ndarray:
+    def sample_background(self, rng: np.random.Generator) -> np.ndarray:
         """Returns a random background, uint8 [h, w, 3] RGB."""
-        background = self.choose(self.backgrounds, rng)
+        background = self.sample_item(self.backgrounds, rng)
         return read_image(background) if isinstance(background, str) else background
 
 
@@ -50,7 +50,7 @@ class AugmentationPools:
 def synthetic_pools(
     seed: int = 0, num_occluders: int = 60, num_backgrounds: int = 30
 ) -> AugmentationPools:
-    """Returns pools of random shapes and textures, for use where no pictures are at hand."""
+    """Returns random shapes and textures, for use where no images are available."""
     rng = np.random.default_rng(seed)
     return AugmentationPools(
         [_random_object(rng) for _ in range(num_occluders)],

@@ -1,7 +1,7 @@
-"""What happens to images that cannot be read: other examples take their place, and they are named.
+"""Images that cannot be read: another example is loaded instead, and they are logged.
 
-Among millions of images some are missing or damaged, and hours of training must not end for them.
-Loading processes replace an example by another one of the same dataset; the main process counts.
+Among millions of images, some are missing or damaged, and that must not end hours of training.
+Worker processes replace an example by another one of the same dataset; the main process counts.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from metrabs.errors import UserError
 _logger = logging.getLogger(__name__)
 _Loaded = TypeVar("_Loaded")
 
-# If so many in a row cannot be read, it is not the fault of single images.
+# If this many in a row cannot be read, single images are not the cause.
 _MAX_ATTEMPTS = 20
 
 
-def load_or_replace(
+def load_with_fallback(
     load: Callable[[int], _Loaded], examples: Sequence[Example], index: int, seed: Iterable[int]
 ) -> tuple[_Loaded, list[str]]:
-    """Loads an example, or if its image cannot be read another one of the same dataset.
+    """Loads an example, or another one of the same dataset if its image cannot be read.
 
     Args:
-        load: loads the example of an index; raises `ImageError`.
-        examples: all examples.
-        index: of the wanted one.
-        seed: numbers that decide about the replacement.
+        load: Loads the example at an index; raises `ImageError`.
+        examples: All examples.
+        index: Index of the requested example.
+        seed: Random seed for choosing the replacement.
 
     Returns:
-        What `load` returns, and the paths of the images that could not be read.
+        The result of `load`, and the paths of the images that could not be read.
 
     Raises:
-        UserError: many examples, one after the other, could not be read.
+        UserError: Many examples in a row could not be read.
     """
     broken: list[str] = []
     rng = np.random.default_rng(list(seed))
@@ -49,17 +49,17 @@ def load_or_replace(
             broken.append(error.path)
             if len(broken) == _MAX_ATTEMPTS:
                 raise UserError(
-                    f"{_MAX_ATTEMPTS} images, one after the other, could not be read. {error}"
+                    f"{_MAX_ATTEMPTS} images in a row could not be read. {error}"
                 ) from error
             _, codes = dataset_codes(examples)
             index = int(rng.choice(np.flatnonzero(codes == codes[index])))
 
 
-class BrokenImages:
-    """Names and counts the images of a run that could not be read.
+class CorruptImageLog:
+    """Logs and counts the images of a run that could not be read.
 
     Args:
-        limit: how many different ones there may be.
+        limit: Maximum number of different ones.
     """
 
     def __init__(self, limit: int) -> None:
@@ -67,17 +67,17 @@ class BrokenImages:
         self._limit = limit
 
     def add(self, paths: Iterable[str]) -> None:
-        """Adds paths of images that were replaced, some of them maybe known already.
+        """Adds paths of images that were replaced; some may be known already.
 
         Raises:
-            UserError: there are more of them than the limit.
+            UserError: There are more than the limit.
         """
         for path in paths:
             if path in self.paths:
                 continue
             self.paths.add(path)
             _logger.warning(
-                "Image '%s' cannot be read; another example takes its place (%d so far)",
+                "Image '%s' cannot be read; another example is used instead (%d so far)",
                 path, len(self.paths),
             )
             if len(self.paths) > self._limit:

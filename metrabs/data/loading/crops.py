@@ -8,26 +8,21 @@ import cv2
 import numpy as np
 
 from metrabs.config import LoadingConfig
-from metrabs.data.augmentation.view import ViewChange
+from metrabs.data.augmentation.geometric import GeometricAugmentation
 from metrabs.data.examples import Example
 from metrabs.data.storage.images import read_image
 from metrabs.errors import UserError
 from metrabs.folders import DataFolders
 from metrabs.geometry import boxes
 from metrabs.geometry.camera import Camera
-from metrabs.geometry.reprojection import reproject_image, reproject_image_points
+from metrabs.geometry.reprojection import (
+    interpolation_flag,
+    reproject_image,
+    reproject_image_points,
+)
 
-_INTERPOLATIONS = {
-    "nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC,
-    "area": cv2.INTER_AREA, "lanczos4": cv2.INTER_LANCZOS4,
-}
 # An image without calibration is treated as if seen from far away.
 _UNCALIBRATED_FOV_DEGREES = 8
-
-
-def interpolation_flag(name: str) -> int:
-    """Returns OpenCV's constant for an interpolation name of the settings."""
-    return _INTERPOLATIONS[name]
 
 
 def load_image(example: Example, folders: Optional[DataFolders] = None) -> np.ndarray:
@@ -46,7 +41,7 @@ def load_image(example: Example, folders: Optional[DataFolders] = None) -> np.nd
 
 
 def calibrated_crop_camera(
-    camera: Camera, box_ltwh: np.ndarray, side: int, change: ViewChange
+    camera: Camera, box_ltwh: np.ndarray, side: int, augmentation: GeometricAugmentation
 ) -> Camera:
     """Returns the camera of a square crop: turned towards the box, its longer side filling it.
 
@@ -54,9 +49,9 @@ def calibrated_crop_camera(
         camera: of the stored image.
         box_ltwh: float32 [4], pixels of the stored image.
         side: of the crop, pixels.
-        change: geometric augmentation.
+        augmentation: geometric augmentation.
     """
-    center = _shifted_center(box_ltwh, change)
+    center = _shifted_center(box_ltwh, augmentation)
     half_extent = box_ltwh[2:] / 2 * (box_ltwh[2:] == box_ltwh[2:].max())
     if half_extent.all():  # of a square the width counts
         half_extent[1] = 0
@@ -65,23 +60,23 @@ def calibrated_crop_camera(
     ends = np.stack([center - half_extent, center + half_extent])
     start, end = reproject_image_points(ends, camera, crop_camera)
     crop_camera.zoom(side / np.linalg.norm(end - start))
-    _change_view(crop_camera, change)
+    _apply_augmentation(crop_camera, augmentation)
     return crop_camera.center_principal_point((side, side))
 
 
 def uncalibrated_crop_camera(
-    imshape: tuple[int, ...], box_ltwh: np.ndarray, side: int, change: ViewChange
+    imshape: tuple[int, ...], box_ltwh: np.ndarray, side: int, augmentation: GeometricAugmentation
 ) -> tuple[Camera, Camera]:
     """Returns a stand-in for the camera of an image without calibration, and that of a crop.
 
     Args:
         imshape: (height, width, ...) of the stored image.
-        box_ltwh, side, change: as in `calibrated_crop_camera`.
+        box_ltwh, side, augmentation: as in `calibrated_crop_camera`.
     """
-    center = _shifted_center(box_ltwh, change)
+    center = _shifted_center(box_ltwh, augmentation)
     camera = Camera.from_fov(_UNCALIBRATED_FOV_DEGREES, imshape)
     crop_camera = camera.zoom(side / box_ltwh[2:].max(), inplace=False)
-    _change_view(crop_camera, change)
+    _apply_augmentation(crop_camera, augmentation)
     center_in_crop = reproject_image_points(center, camera, crop_camera)
     return camera, crop_camera.shift_to_center(center_in_crop, (side, side))
 
@@ -106,7 +101,7 @@ def render_crop(
     )
 
 
-def with_mask_channel(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def append_mask_channel(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Returns an image uint8 [h, w, 3] with its mask uint8 [h, w] as fourth channel.
 
     Raises:
@@ -121,8 +116,8 @@ def with_mask_channel(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return cv2.insertChannel(mask, layers, 3)
 
 
-def without_mask_channel(layers: np.ndarray) -> tuple[np.ndarray, Optional[np.ndarray]]:
-    """Undoes `with_mask_channel`; the mask of an image [h, w, 3] is None."""
+def split_mask_channel(layers: np.ndarray) -> tuple[np.ndarray, Optional[np.ndarray]]:
+    """Undoes `append_mask_channel`; the mask of an image [h, w, 3] is None."""
     if layers.shape[-1] == 3:
         return layers, None
     return cv2.cvtColor(layers, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layers, 3)
@@ -134,7 +129,7 @@ def is_in_crop(points_px: np.ndarray, side: int) -> np.ndarray:
         return ~((points_px < 0) | (points_px >= side)).any(axis=-1)
 
 
-def zeros_for_missing(points: np.ndarray) -> np.ndarray:
+def fill_missing_with_zeros(points: np.ndarray) -> np.ndarray:
     """Returns points [J, 2 or 3] with zeros in place of NaN and of infinity.
 
     Deviation: the release puts the largest float in place of infinity, which is where a joint
@@ -143,11 +138,11 @@ def zeros_for_missing(points: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(points), points, np.zeros((), points.dtype))
 
 
-def _shifted_center(box_ltwh: np.ndarray, change: ViewChange) -> np.ndarray:
-    return boxes.center(box_ltwh) + change.shift * box_ltwh[2:].max()
+def _shifted_center(box_ltwh: np.ndarray, augmentation: GeometricAugmentation) -> np.ndarray:
+    return boxes.center(box_ltwh) + augmentation.shift * box_ltwh[2:].max()
 
 
-def _change_view(camera: Camera, change: ViewChange) -> None:
-    camera.zoom(change.zoom).rotate(roll=change.roll)
-    if change.is_mirrored:
+def _apply_augmentation(camera: Camera, augmentation: GeometricAugmentation) -> None:
+    camera.zoom(augmentation.zoom).rotate(roll=augmentation.roll)
+    if augmentation.is_mirrored:
         camera.horizontal_flip()

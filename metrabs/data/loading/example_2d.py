@@ -7,12 +7,12 @@ from typing import Any, Optional
 import numpy as np
 
 from metrabs.config import LoadingConfig
-from metrabs.data.augmentation.draws import draw_seed
+from metrabs.data.augmentation.geometric import GeometricAugmentation
 from metrabs.data.augmentation.pools import AugmentationPools
-from metrabs.data.augmentation.view import ViewChange
+from metrabs.data.augmentation.sampling import sample_seed
 from metrabs.data.examples import Pose2DExample
 from metrabs.data.loading import crops
-from metrabs.data.loading.augmented_crop import AugmentedCrop, Chances, Seeds
+from metrabs.data.loading.augmented_crop import AugmentedCrop, EffectProbabilities, EffectSeeds
 from metrabs.folders import DataFolders
 from metrabs.geometry.camera import Camera
 from metrabs.geometry.reprojection import reproject_image_points
@@ -53,27 +53,28 @@ def load_example_2d(
     Raises:
         UserError: the image is missing or damaged.
     """
-    appearance, view, partial_view, background = (draw_seed(rng) for _ in range(4))
-    seeds = Seeds(appearance, background, view, partial_view)
-    chances = Chances(
+    appearance, view, partial_view, background = (sample_seed(rng) for _ in range(4))
+    seeds = EffectSeeds(appearance, background, view, partial_view)
+    probabilities = EffectProbabilities(
         partial_view=config.partial_visibility_prob if is_training else 0.0,
         background=config.background_aug_prob,
         occlusion=config.occlude_aug_prob_2d,
     )
-    crop = AugmentedCrop(config, is_training, chances, seeds, pools, folders)
-    box, change = crop.draw_box_and_view(example.bbox)
+    crop = AugmentedCrop(config, is_training, probabilities, seeds, pools, folders)
+    box, augmentation = crop.sample_geometry(example.bbox)
     stored_image = crops.load_image(example, folders)
-    camera, crop_camera = _cameras(example, stored_image.shape, box, config.proc_side, change)
+    camera, crop_camera = _cameras(
+        example, stored_image.shape, box, config.proc_side, augmentation)
     image = crop.render(stored_image, example.mask, camera, crop_camera)
     coords = _usable_coords(example.coords, stored_image.shape[0])
-    if change.is_mirrored:
+    if augmentation.is_mirrored:
         coords = coords[joint_info.mirror_mapping]
     coords = reproject_image_points(coords, camera, crop_camera)
     return {
         "image_2d": image,
         "image_path_2d": example.image_path,
         "intrinsics_2d": np.float32(crop_camera.intrinsic_matrix),
-        "coords2d_true_2d": crops.zeros_for_missing(coords),
+        "coords2d_true_2d": crops.fill_missing_with_zeros(coords),
         "joint_validity_mask_2d": ~np.isnan(coords).any(axis=-1),
         "is_joint_in_fov_2d": crops.is_in_crop(coords, config.proc_side),
     }
@@ -81,12 +82,12 @@ def load_example_2d(
 
 def _cameras(
     example: Pose2DExample, imshape: tuple[int, ...], box_ltwh: np.ndarray, side: int,
-    change: ViewChange,
+    augmentation: GeometricAugmentation,
 ) -> tuple[Camera, Camera]:
     """Returns the cameras of the stored image, a stand-in where it is unknown, and of the crop."""
     if example.camera is None:
-        return crops.uncalibrated_crop_camera(imshape, box_ltwh, side, change)
-    crop_camera = crops.calibrated_crop_camera(example.camera, box_ltwh, side, change)
+        return crops.uncalibrated_crop_camera(imshape, box_ltwh, side, augmentation)
+    crop_camera = crops.calibrated_crop_camera(example.camera, box_ltwh, side, augmentation)
     return example.camera, crop_camera
 
 

@@ -7,11 +7,11 @@ from typing import Any, Optional
 import numpy as np
 
 from metrabs.config import LoadingConfig
-from metrabs.data.augmentation.draws import draw_seed
 from metrabs.data.augmentation.pools import AugmentationPools
+from metrabs.data.augmentation.sampling import sample_seed
 from metrabs.data.examples import Pose3DExample
 from metrabs.data.loading import crops
-from metrabs.data.loading.augmented_crop import AugmentedCrop, Chances, Seeds
+from metrabs.data.loading.augmented_crop import AugmentedCrop, EffectProbabilities, EffectSeeds
 from metrabs.data.traits import traits_of
 from metrabs.folders import DataFolders
 from metrabs.geometry.camera import Camera
@@ -53,21 +53,21 @@ def load_example_3d(
         UserError: the image is missing or damaged.
     """
     traits = traits_of(example.dataset)
-    chances = Chances(
+    probabilities = EffectProbabilities(
         partial_view=traits.partial_view_prob(config.partial_visibility_prob, dataset_name),
         background=traits.background_replacement_prob(config.background_aug_prob),
         occlusion=config.occlude_aug_prob,
     )
-    appearance, background, view, partial_view = (draw_seed(rng) for _ in range(4))
-    seeds = Seeds(appearance, background, view, partial_view)
-    crop = AugmentedCrop(config, is_training, chances, seeds, pools, folders)
-    box, change = crop.draw_box_and_view(example.bbox)
-    crop_camera = crops.calibrated_crop_camera(example.camera, box, config.proc_side, change)
+    appearance, background, view, partial_view = (sample_seed(rng) for _ in range(4))
+    seeds = EffectSeeds(appearance, background, view, partial_view)
+    crop = AugmentedCrop(config, is_training, probabilities, seeds, pools, folders)
+    box, augmentation = crop.sample_geometry(example.bbox)
+    crop_camera = crops.calibrated_crop_camera(example.camera, box, config.proc_side, augmentation)
     image = crop.render(
         crops.load_image(example, folders), example.mask, example.camera, crop_camera,
         traits.correction_for(example.image_path),
     )
-    mirroring = joint_info.mirror_mapping if change.is_mirrored else None
+    mirroring = joint_info.mirror_mapping if augmentation.is_mirrored else None
     joints = _joints_in_crop(example, crop_camera, config, mirroring)
     return {"image": image, "image_path": example.image_path, **joints}
 
@@ -86,8 +86,8 @@ def _joints_in_crop(
     is_far_world = traits_of(example.dataset).has_far_world
     return {
         "intrinsics": np.float32(crop_camera.intrinsic_matrix),
-        "coords3d_true": crops.zeros_for_missing(target),
-        "coords2d_true": crops.zeros_for_missing(coords2d),
+        "coords3d_true": crops.fill_missing_with_zeros(target),
+        "coords2d_true": crops.fill_missing_with_zeros(coords2d),
         "rot_to_orig_cam": np.float32(example.camera.R @ crop_camera.R.T),
         "rot_to_world": np.float32(crop_camera.R.T),
         "cam_loc": np.float32(example.camera.t) * (not is_far_world),

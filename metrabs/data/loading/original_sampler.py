@@ -1,8 +1,8 @@
-"""The order of training examples as in the release: generators that advance with every item.
+"""The original order of training examples, by generators that advance with every item.
 
-Only for reproducing a run of the release example by example: to begin at a later step, all items
-before it are drawn and passed over, whereas `metrabs.data.loading.sampler` computes any step at
-once.
+Only for reproducing a run of the original implementation example by example: to start at a later
+step, all items before it are sampled and skipped, whereas `metrabs.data.loading.sampler` computes
+any step directly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metrabs.data.augmentation.draws import child_generator, draw_seed
+from metrabs.data.augmentation.sampling import child_generator, sample_seed
 
 
 class Item(NamedTuple):
@@ -23,35 +23,36 @@ class Item(NamedTuple):
 
 
 def stream_generators(seed: int) -> dict[str, np.random.Generator]:
-    """Returns the generators of the streams of a run: '2d', '3d', 'valid', drawn in this order."""
+    """Returns the generators of a run's streams: '2d', '3d', 'valid', seeded in this order."""
     parent = np.random.Generator(np.random.PCG64(seed))
     return {name: child_generator(parent) for name in ("2d", "3d", "valid")}
 
 
-def released_items(
+def original_items(
     sections: Sequence[np.ndarray], counts: Sequence[int], rng: np.random.Generator
 ) -> Iterator[Item]:
     """Yields the items of training, endlessly.
 
     Args:
-        sections: [n] indices of the examples of each dataset.
-        counts: how many examples of each follow each other in a cycle.
-        rng: of the stream.
+        sections: Indices [n] of the examples of each dataset.
+        counts: Number of consecutive examples of each dataset in a cycle.
+        rng: Generator of the stream.
     """
     orders = [_reshuffled(section, child_generator(rng)) for section in sections]
     item_rng = child_generator(rng)
     while True:
         for order, count in zip(orders, counts):
             for _ in range(count):
-                yield Item(int(next(order)), draw_seed(item_rng))
+                yield Item(int(next(order)), sample_seed(item_rng))
 
 
-class ReleasedPlan:
-    """Says which examples form each batch; like `BatchPlan`, but replayed.
+class OriginalSampler:
+    """Chooses the examples of each batch like `BatchSampler`, but by replaying the stream.
 
     Args:
-        sections, counts, rng: as in `released_items`.
-        batch_size: examples per batch; batches cut the endless sequence of items in order.
+        sections, counts, rng: As in `original_items`.
+        batch_size: Number of examples per batch; batches are consecutive pieces of the
+            endless sequence of items.
     """
 
     def __init__(
@@ -59,17 +60,17 @@ class ReleasedPlan:
         rng: np.random.Generator,
     ) -> None:
         self.batch_size = batch_size
-        self._items = released_items(sections, counts, rng)
+        self._items = original_items(sections, counts, rng)
         self._next_step = 0
 
-    def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def sample(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns indices [n] of the examples of a step and their seeds [n, 1].
 
         Raises:
-            ValueError: the step comes before one that was drawn already.
+            ValueError: The step precedes one that was sampled already.
         """
         if step < self._next_step:
-            raise ValueError(f"step {step} was drawn or passed over already")
+            raise ValueError(f"step {step} was sampled or skipped already")
         for _ in range((step - self._next_step) * self.batch_size):
             next(self._items)
         self._next_step = step + 1

@@ -20,11 +20,11 @@ from metrabs.config import Config, LoadingConfig
 from metrabs.data.augmentation.pools import AugmentationPools
 from metrabs.data.augmentation.sources import log_default_pools
 from metrabs.data.examples import Example, Pose3DExample, PoseDataset
-from metrabs.data.loading.corrupt_images import BrokenImages, load_or_replace
+from metrabs.data.loading.corrupt_images import CorruptImageLog, load_with_fallback
 from metrabs.data.loading.example_2d import load_example_2d
 from metrabs.data.loading.example_3d import load_example_3d
-from metrabs.data.loading.original_sampler import ReleasedPlan, stream_generators
-from metrabs.data.loading.sampler import BatchPlan, item_seeds, section_members
+from metrabs.data.loading.original_sampler import OriginalSampler, stream_generators
+from metrabs.data.loading.sampler import BatchSampler, item_seeds, members_by_dataset
 from metrabs.data.loading.worker_pool import results_in_order
 from metrabs.errors import UserError
 from metrabs.folders import DataFolders
@@ -78,7 +78,7 @@ class ExampleLoader:
         batch: Batch = {}
         broken: list[str] = []
         for slot, (index, seed) in enumerate(zip(indices.tolist(), seeds.tolist())):
-            values, newly_broken = self._load_or_replace(index, seed)
+            values, newly_broken = self._load_with_fallback(index, seed)
             broken += newly_broken
             for key, value in values.items():
                 if slot == 0:
@@ -87,10 +87,10 @@ class ExampleLoader:
                 batch[key][slot] = value
         return {**batch, _BROKEN: np.array(broken, object)} if self.is_training else batch
 
-    def _load_or_replace(self, index: int, seed: list[int]) -> tuple[dict[str, Any], list[str]]:
+    def _load_with_fallback(self, index: int, seed: list[int]) -> tuple[dict[str, Any], list[str]]:
         load = functools.partial(self._load, seed=seed)
         if self.is_training:
-            return load_or_replace(load, self.examples, index, seed)
+            return load_with_fallback(load, self.examples, index, seed)
         return load(index), []
 
     def _load(self, index: int, seed: list[int]) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def training_batches(
     steps = range(start_step, start_step + num_steps)
     tasks = (stream.task(step) for step in steps for stream in streams)
     batches = results_in_order(_load_batch, tasks, config.run.workers)
-    return _merged(batches, len(streams), BrokenImages(data.max_broken_images))
+    return _merged(batches, len(streams), CorruptImageLog(data.max_broken_images))
 
 
 def evaluation_batches(
@@ -187,23 +187,25 @@ def evaluation_batches(
 
 
 def batch_size_of(dataset: PoseDataset, batch_size: Optional[int]) -> int:
-    """Returns the examples per step: as given, else the sum of the shares, else 32."""
+    """Returns the batch size: as given, else the sum of `samples_per_batch`, else 32."""
     if batch_size is not None:
         return batch_size
-    return sum(dataset.shares.values()) if dataset.shares else _DEFAULT_BATCH_SIZE
+    if not dataset.samples_per_batch:
+        return _DEFAULT_BATCH_SIZE
+    return sum(dataset.samples_per_batch.values())
 
 
 @dataclasses.dataclass(frozen=True)
 class _TrainingStream:
     """The batches of one dataset, or one shard of each."""
 
-    plan: Union[BatchPlan, ReleasedPlan]
+    sampler: Union[BatchSampler, OriginalSampler]
     encoded_loader: bytes
     shard_slots: slice
 
     def task(self, step: int) -> tuple[bytes, np.ndarray, np.ndarray]:
         """Returns the arguments of `_load_batch` for a step."""
-        indices, seeds = self.plan.draw(step)
+        indices, seeds = self.sampler.sample(step)
         return self.encoded_loader, indices[self.shard_slots], seeds[self.shard_slots]
 
 
@@ -211,34 +213,34 @@ def _training_stream(
     dataset: PoseDataset, split: str, batch_size: Optional[int], stream: int, config: Config,
     pools: Optional[AugmentationPools], shard_index: int, num_shards: int,
 ) -> _TrainingStream:
-    examples = dataset.phase(split)
+    examples = dataset.split(split)
     size = batch_size_of(dataset, batch_size)
     if size % num_shards:
         raise UserError(
             f"Batches of {size} examples cannot be divided equally among {num_shards} "
             "processes. Choose --batch_size and --batch_size_2d as multiples of their number."
         )
-    make_plan = _released_plan if config.data.released_order else BatchPlan
-    plan = make_plan(examples, size, config.run.seed, dataset.shares, stream)
+    make_sampler = _original_sampler if config.data.released_order else BatchSampler
+    sampler = make_sampler(examples, size, config.run.seed, dataset.samples_per_batch, stream)
     loader = ExampleLoader(
         examples, dataset.joint_info, config.loading, True, dataset.name, pools,
         config.run.folders,
     )
-    return _TrainingStream(plan, _encode(loader), slice(shard_index, None, num_shards))
+    return _TrainingStream(sampler, _encode(loader), slice(shard_index, None, num_shards))
 
 
-def _released_plan(
-    examples: Sequence[Example], batch_size: int, seed: int, shares: Optional[Mapping[str, int]],
-    stream: int,
-) -> ReleasedPlan:
-    sections = list(section_members(examples, shares).values())
-    counts = list(shares.values()) if shares else [1]
+def _original_sampler(
+    examples: Sequence[Example], batch_size: int, seed: int,
+    samples_per_batch: Optional[Mapping[str, int]], stream: int,
+) -> OriginalSampler:
+    sections = list(members_by_dataset(examples, samples_per_batch).values())
+    counts = list(samples_per_batch.values()) if samples_per_batch else [1]
     rng = stream_generators(seed)["2d" if stream == _STREAM_2D else "3d"]
-    return ReleasedPlan(sections, counts, batch_size, rng)
+    return OriginalSampler(sections, counts, batch_size, rng)
 
 
 def _merged(
-    batches: Iterator[Batch], num_streams: int, broken_images: BrokenImages
+    batches: Iterator[Batch], num_streams: int, broken_images: CorruptImageLog
 ) -> Iterator[Batch]:
     """Joins the batches of all streams of a step into one dictionary."""
     while True:

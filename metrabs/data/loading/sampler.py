@@ -1,13 +1,13 @@
-"""Which examples make up which batch: exact shares of datasets, reshuffled every epoch.
+"""Batch sampling with fixed per-dataset proportions, reshuffled every epoch.
 
-A merged dataset has one section per member, and a batch holds a fixed number of examples of each
-(its shares). The plan says in constant time which examples a step uses, so that training resumes
-at any step without replaying what came before.
+For a merged dataset, a batch holds a fixed number of examples of each member. The sampler computes
+in constant time which examples a step uses, so training resumes at any step without replaying the
+steps before it.
 
-Deviation: the release shuffles by generators that advance with every item, so it has to replay
-them to resume, and it knows an example's section from its path. Here an epoch's order follows
-from (seed, section, epoch), an example's random numbers from (seed, stream, item), and every
-example stores the name of its dataset.
+Deviation: the original shuffles by generators that advance with every item, so it has to replay
+them to resume, and it tells an example's dataset from its path. Here an epoch's order follows from
+(seed, dataset, epoch), an example's random numbers from (seed, stream, item), and every example
+stores the name of its dataset.
 """
 
 from __future__ import annotations
@@ -23,45 +23,46 @@ from metrabs.data.examples import Example, dataset_codes
 from metrabs.errors import UserError
 
 
-class BatchPlan:
-    """Says which examples form each batch.
+class BatchSampler:
+    """Chooses the examples of each batch.
 
-    With as many examples per batch as there are shares, every batch has exactly the shares. With
-    other sizes the shares hold on average, and any batch is less than two examples per section
-    away from them. Within a batch, the examples are sorted by section, in the order of the shares.
+    If the batch size is the sum of `samples_per_batch`, every batch has exactly these numbers of
+    examples. With other sizes the proportions hold on average, and any batch is less than two
+    examples per dataset away from them. Within a batch, the examples are sorted by dataset, in the
+    order of `samples_per_batch`.
 
     Args:
-        examples: all examples.
-        batch_size: examples per batch.
-        seed: of the order.
-        shares: examples per batch by dataset name; None means one section of all examples.
-        stream: number that keeps the random numbers of several streams of examples apart.
+        examples: All examples.
+        batch_size: Number of examples per batch.
+        seed: Random seed of the order.
+        samples_per_batch: Dataset -> number of its examples in a batch; None to mix all examples.
+        stream: Number that makes the random numbers of several streams of examples independent.
 
     Raises:
-        UserError: there are no examples, a section is empty, or examples belong to no section.
+        UserError: There are no examples, a dataset has none, or examples are of other datasets.
     """
 
     def __init__(
         self, examples: Sequence[Example], batch_size: int, seed: int,
-        shares: Optional[Mapping[str, int]] = None, stream: int = 0,
+        samples_per_batch: Optional[Mapping[str, int]] = None, stream: int = 0,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"The batch size must be at least 1, not {batch_size}.")
         self.batch_size = batch_size
         self._seed = (seed, stream)
-        self._sections = [
-            _Section(name, members, seed)
-            for name, members in section_members(examples, shares).items()
+        self._datasets = [
+            _DatasetStream(name, members, seed)
+            for name, members in members_by_dataset(examples, samples_per_batch).items()
         ]
-        counts = list(shares.values()) if shares else [1]
+        counts = list(samples_per_batch.values()) if samples_per_batch else [1]
         self._order = np.array(interleaved_order(counts))
         self._counts = np.array(counts)
         occurrence = np.zeros_like(self._order)
-        for section in range(len(counts)):
-            occurrence[self._order == section] = np.arange(counts[section])
+        for dataset in range(len(counts)):
+            occurrence[self._order == dataset] = np.arange(counts[dataset])
         self._occurrence = occurrence
 
-    def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def sample(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns indices [n] of the examples of a step, and seeds [n, 3] of their generators."""
         return self.example_indices(step), item_seeds(
             *self._seed, step * self.batch_size, (step + 1) * self.batch_size
@@ -71,13 +72,13 @@ class BatchPlan:
         """Returns the indices of the examples of a step, int64 [batch_size]."""
         slots = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
         cycles, positions = np.divmod(slots, len(self._order))
-        positions_by_section = np.argsort(self._order[positions], kind="stable")
-        cycles, positions = cycles[positions_by_section], positions[positions_by_section]
-        sections = self._order[positions]
-        draws = cycles * self._counts[sections] + self._occurrence[positions]
+        by_dataset = np.argsort(self._order[positions], kind="stable")
+        cycles, positions = cycles[by_dataset], positions[by_dataset]
+        datasets = self._order[positions]
+        places = cycles * self._counts[datasets] + self._occurrence[positions]
         return np.concatenate([
-            self._sections[section].example_indices(draws[sections == section])
-            for section in np.unique(sections)
+            self._datasets[dataset].example_indices(places[datasets == dataset])
+            for dataset in np.unique(datasets)
         ])
 
 
@@ -90,8 +91,8 @@ def item_seeds(seed: int, stream: int, start: int, stop: int) -> np.ndarray:
 def interleaved_order(counts: Sequence[int]) -> list[int]:
     """Returns a cycle in which item i occurs counts[i] times, spread as evenly as possible.
 
-    In every run from the start of the cycle the number of occurrences of each item is less than
-    one away from its share (Tijdeman, "The chairman assignment problem", 1980).
+    In every prefix of the cycle, the number of occurrences of each item is less than one away from
+    its proportional number (Tijdeman, "The chairman assignment problem", 1980).
     """
     num_items, total = len(counts), sum(counts)
     if num_items == 1:
@@ -108,18 +109,18 @@ def interleaved_order(counts: Sequence[int]) -> list[int]:
     return order
 
 
-class _Section:
-    """An endless sequence of the examples of one dataset, in a new order every epoch."""
+class _DatasetStream:
+    """The endless sequence of the examples of one dataset, in a new order every epoch."""
 
     def __init__(self, name: str, members: np.ndarray, seed: int) -> None:
         self._members = members
         self._seed = (seed, zlib.crc32(name.encode("utf-8")))
-        self._orders: dict[int, np.ndarray] = {}  # of the last two epochs asked for
+        self._orders: dict[int, np.ndarray] = {}  # of the last two epochs requested
 
-    def example_indices(self, draws: np.ndarray) -> np.ndarray:
-        """Returns which examples come at given places [n] of the sequence, int64 [n]."""
-        epochs, places = np.divmod(draws, len(self._members))
-        indices = [self._order(int(e))[p] for e, p in zip(epochs, places)]
+    def example_indices(self, places: np.ndarray) -> np.ndarray:
+        """Returns the indices of the examples at places [n] of the sequence, int64 [n]."""
+        epochs, positions = np.divmod(places, len(self._members))
+        indices = [self._order(int(e))[p] for e, p in zip(epochs, positions)]
         return self._members[indices].astype(np.int64)
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -131,33 +132,34 @@ class _Section:
         return self._orders[epoch]
 
 
-def section_members(
-    examples: Sequence[Example], shares: Optional[Mapping[str, int]]
+def members_by_dataset(
+    examples: Sequence[Example], samples_per_batch: Optional[Mapping[str, int]]
 ) -> dict[str, np.ndarray]:
-    """Returns the indices [n] of the examples of each section, in the order of the shares.
+    """Returns the indices [n] of the examples of each dataset, in batch order.
 
     Args:
-        examples: all examples.
-        shares: as in `BatchPlan`; without any, there is one section with an empty name.
+        examples: All examples.
+        samples_per_batch: As in `BatchSampler`; if None, all examples are one dataset named ''.
 
     Raises:
-        UserError: there are no examples, a section is empty, or examples belong to no section.
+        UserError: There are no examples, a dataset has none, or examples are of other datasets.
     """
     if not len(examples):
         raise UserError("There are no examples to train on in the chosen split of the dataset.")
-    if not shares:
+    if not samples_per_batch:
         return {"": np.arange(len(examples), dtype=np.uint32)}
     names, codes = dataset_codes(examples)
     members = {
         name: np.flatnonzero(codes == code).astype(np.uint32) for code, name in enumerate(names)
     }
     present = [name for name in names if len(members[name])]
-    missing = [name for name in shares if name not in present]
-    extra = [name for name in present if name not in shares]
+    missing = [name for name in samples_per_batch if name not in present]
+    extra = [name for name in present if name not in samples_per_batch]
     if missing or extra:
         raise UserError(
-            f"Batches have shares of {', '.join(shares)}. Without any example: "
-            f"{', '.join(missing) or 'none'}; without a share: {', '.join(extra) or 'none'}. "
-            "Prepare the missing datasets, or merge only those you have."
+            f"Batches are composed of examples of {', '.join(samples_per_batch)}. Without any "
+            f"example: {', '.join(missing) or 'none'}; not in batches: "
+            f"{', '.join(extra) or 'none'}. Prepare the missing datasets, or merge only those you "
+            "have."
         )
-    return {name: members[name] for name in shares}
+    return {name: members[name] for name in samples_per_batch}

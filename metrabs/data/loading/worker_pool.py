@@ -25,7 +25,11 @@ from typing import Any, Optional
 import cv2
 import numpy as np
 
-from metrabs.data.loading.shared_memory import Address, SharedFile, placed_arrays
+from metrabs.data.loading.shared_memory import (
+    SharedMemoryFile,
+    SharedMemoryHandle,
+    write_to_shared_memory,
+)
 from metrabs.errors import UserError
 from metrabs.parallel import default_num_workers
 
@@ -54,11 +58,11 @@ def results_in_order(
         yield from (work(*task) for task in tasks)
         return
     pool = process_pool(workers)
-    free_files: list[SharedFile] = []
+    free_files: list[SharedMemoryFile] = []
     pending: collections.deque[_Pending] = collections.deque()
     try:
         for task in tasks:
-            file = free_files.pop() if free_files else SharedFile()
+            file = free_files.pop() if free_files else SharedMemoryFile()
             pending.append(_Pending(pool, file, work, task))
             if len(pending) > _TASKS_AHEAD_PER_WORKER * workers:
                 yield pending[0].result()
@@ -82,12 +86,12 @@ class _Pending:
     """A task that is being worked on, and the file through which its result comes."""
 
     def __init__(
-        self, pool: concurrent.futures.Executor, file: SharedFile, work: Work,
+        self, pool: concurrent.futures.Executor, file: SharedMemoryFile, work: Work,
         task: tuple[Any, ...],
     ) -> None:
         self.file = file
         try:
-            self._future = pool.submit(_work_in_file, file.address, work, task)
+            self._future = pool.submit(_work_in_file, file.handle, work, task)
         except BaseException:
             file.close()
             raise
@@ -103,9 +107,9 @@ class _Pending:
 
 
 def _work_in_file(
-    address: Optional[Address], work: Work, task: tuple[Any, ...]
+    handle: Optional[SharedMemoryHandle], work: Work, task: tuple[Any, ...]
 ) -> dict[str, Any]:
-    return placed_arrays(work(*task), address)
+    return write_to_shared_memory(work(*task), handle)
 
 
 @functools.cache

@@ -40,7 +40,7 @@ _DTYPES = ("|u1", "|i1", "|b1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f2",
 
 
 class OpenedFile(NamedTuple):
-    """What `read_buffer_file` returns.
+    """What `read_array_file` returns.
 
     Attributes:
         content: what was written.
@@ -92,7 +92,7 @@ class ArrayFile:
         return np.frombuffer(data, self.dtype)
 
 
-def packed_array(array: np.ndarray) -> tuple[str, tuple[int, ...], pickle.PickleBuffer]:
+def pack_array(array: np.ndarray) -> tuple[str, tuple[int, ...], pickle.PickleBuffer]:
     """Returns the form in which an array is stored in the content of a buffer file."""
     array = np.ascontiguousarray(array).reshape(np.shape(array))
     if array.dtype.str not in _DTYPES:
@@ -100,11 +100,11 @@ def packed_array(array: np.ndarray) -> tuple[str, tuple[int, ...], pickle.Pickle
     return array.dtype.str, array.shape, pickle.PickleBuffer(array)  # type: ignore[arg-type]
 
 
-def unpacked_array(packed: Any) -> np.ndarray:
+def unpack_array(packed: Any) -> np.ndarray:
     """Returns the read-only array of a stored form, without copying its data.
 
     Raises:
-        ValueError: the stored form is not what `packed_array` makes.
+        ValueError: the stored form is not what `pack_array` makes.
     """
     dtype, shape, buffer = packed
     if dtype not in _DTYPES or not all(isinstance(n, int) and n >= 0 for n in shape):
@@ -114,17 +114,17 @@ def unpacked_array(packed: Any) -> np.ndarray:
     return np.frombuffer(buffer, dtype).reshape(shape)
 
 
-def packed_file(file: IO[bytes]) -> tuple[str, tuple[int, ...], pickle.PickleBuffer]:
+def pack_file(file: IO[bytes]) -> tuple[str, tuple[int, ...], pickle.PickleBuffer]:
     """Returns the stored form of the bytes in an open file, as an array of uint8."""
     file.flush()
     num_bytes = file.seek(0, os.SEEK_END)
     if not num_bytes:  # cannot be mapped
-        return packed_array(np.zeros(0, np.uint8))
+        return pack_array(np.zeros(0, np.uint8))
     mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return "|u1", (num_bytes,), pickle.PickleBuffer(mapped)  # type: ignore[arg-type]
 
 
-def write_buffer_file(path: PathLike, content: Any) -> None:
+def write_array_file(path: PathLike, content: Any) -> None:
     """Writes plain Python values and packed arrays to a file, atomically.
 
     Args:
@@ -164,8 +164,8 @@ def _write_block_by_block(file: BinaryIO, buffer: memoryview) -> int:
     return checksum
 
 
-def read_buffer_file(path: PathLike) -> OpenedFile:
-    """Opens a file of `write_buffer_file`; the buffers are memory-mapped, not read.
+def read_array_file(path: PathLike) -> OpenedFile:
+    """Opens a file of `write_array_file`; the buffers are memory-mapped, not read.
 
     Raises:
         UserError: there is no such file, it is not of this kind or version, or it is damaged.
@@ -187,14 +187,14 @@ def read_buffer_file(path: PathLike) -> OpenedFile:
     return OpenedFile(content, checksum, file, np.frombuffer(mapped, np.uint8))
 
 
-def verify_buffer_file(path: PathLike) -> None:
+def verify_array_file(path: PathLike) -> None:
     """Reads all of a file and compares it with its checksums.
 
     Raises:
-        UserError: as `read_buffer_file`, or any byte was changed.
+        UserError: as `read_array_file`, or any byte was changed.
     """
     path = pathlib.Path(path)
-    opened = read_buffer_file(path)
+    opened = read_array_file(path)
     _, table, _ = _check_index(path, opened.mapped.data)
     for i, (start, num_bytes, expected) in enumerate(table):
         checksum = 0
@@ -210,9 +210,9 @@ def array_file(packed: Any, dtype: np.dtype, opened: OpenedFile) -> ArrayFile:
     """Returns a stored array of uint8 as one of another type that is read piece by piece.
 
     Raises:
-        ValueError: the stored form is not what `packed_array` makes.
+        ValueError: the stored form is not what `pack_array` makes.
     """
-    data = unpacked_array(packed)
+    data = unpack_array(packed)
     position = data.ctypes.data - opened.mapped.ctypes.data if data.size else 0
     return ArrayFile(opened.file, position, dtype, len(data) // dtype.itemsize)
 

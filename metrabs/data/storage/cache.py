@@ -1,7 +1,7 @@
 """Cache files: a dataset written once by streaming, opened in milliseconds by memory mapping.
 
 `CacheWriter` takes examples one by one, or in blocks of rows, and keeps none in memory;
-`open_cache` gives a `PoseDataset` whose phases are tables over the file. The file format is in
+`open_cache` gives a `PoseDataset` whose splits are tables over the file. The file format is in
 `metrabs.data.storage.array_file`, the form of an example in `metrabs.data.storage.encoding`.
 """
 
@@ -15,11 +15,11 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from metrabs.data.examples import PHASES, Example, Pose3DExample, PoseDataset, check_example
+from metrabs.data.examples import SPLITS, Example, Pose3DExample, PoseDataset, check_example
 from metrabs.data.storage import array_file
 from metrabs.data.storage.columns import Rows, rows_to_bytes
 from metrabs.data.storage.encoding import CATEGORIES, RECORD, encode_example
-from metrabs.data.storage.example_table import ExampleTable, StoredPhase
+from metrabs.data.storage.example_table import ExampleTable, StoredSplit
 from metrabs.errors import UserError, unknown_name_error
 from metrabs.files import PathLike
 from metrabs.skeletons import JointInfo
@@ -36,7 +36,7 @@ class CacheWriter:
         path: the cache file, usually named `<name>.pkl`.
         name: name of the dataset.
         joint_info: its joints.
-        shares: of a merged dataset, how many examples of which dataset a batch has.
+        samples_per_batch: For a merged dataset, dataset -> number of its examples in a batch.
 
     Attributes:
         bone_lengths_mm: can be set before the block ends; see `PoseDataset`.
@@ -44,27 +44,29 @@ class CacheWriter:
 
     def __init__(
         self, path: PathLike, name: str, joint_info: JointInfo,
-        shares: Optional[Mapping[str, int]] = None,
+        samples_per_batch: Optional[Mapping[str, int]] = None,
     ) -> None:
         self.path = pathlib.Path(path)
         self._head = {
             "name": name, "joint_names": list(joint_info.names),
             "joint_edges": [(int(a), int(b)) for a, b in joint_info.edges],
-            "shares": None if shares is None else {k: int(v) for k, v in shares.items()},
+            "shares": None if samples_per_batch is None else {
+                name: int(count) for name, count in samples_per_batch.items()
+            },
         }
         self.bone_lengths_mm: Mapping[str, np.ndarray] = {}
         self._num_joints = joint_info.num_joints
-        self._phases: dict[str, _PhaseWriter] = {}
+        self._splits: dict[str, _SplitWriter] = {}
 
     def __enter__(self) -> CacheWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return self
 
-    def append(self, phase: str, example: Example) -> None:
+    def append(self, split: str, example: Example) -> None:
         """Adds an example to 'train', 'valid' or 'test'.
 
         Raises:
-            UserError: the phase is unknown, or the example has wrong shapes, an image in memory
+            UserError: the split is unknown, or the example has wrong shapes, an image in memory
                 or another number of dimensions than the examples before it.
         """
         check_example(example, self._num_joints)
@@ -73,29 +75,29 @@ class CacheWriter:
                 f"Example '{example.image_path}' has its image in memory; cache files hold paths "
                 "only. Save the image to that path and leave `image` empty."
             )
-        self._phase(phase, isinstance(example, Pose3DExample)).append(example)
+        self._split_writer(split, isinstance(example, Pose3DExample)).append(example)
 
-    def append_rows(self, phase: str, rows: Rows, is_3d: bool = True) -> None:
+    def append_rows(self, split: str, rows: Rows, is_3d: bool = True) -> None:
         """Adds a block of examples to 'train', 'valid' or 'test'.
 
         Raises:
-            UserError: the phase is unknown, or the block has other joints or dimensions.
+            UserError: the split is unknown, or the block has other joints or dimensions.
         """
         if rows.num_joints != self._num_joints:
             raise UserError(
                 f"A block of examples with {rows.num_joints} joints does not fit a dataset with "
                 f"{self._num_joints}."
             )
-        self._phase(phase, is_3d).append_rows(rows)
+        self._split_writer(split, is_3d).append_rows(rows)
 
-    def _phase(self, name: str, is_3d: bool) -> _PhaseWriter:
-        if name not in self._phases:
-            if name not in PHASES:
-                raise unknown_name_error("split", name, PHASES)
-            self._phases[name] = _PhaseWriter(self.path.parent, is_3d)
-        if self._phases[name].is_3d != is_3d:
-            raise UserError("A phase of a dataset holds either 3D or 2D examples, not both.")
-        return self._phases[name]
+    def _split_writer(self, name: str, is_3d: bool) -> _SplitWriter:
+        if name not in self._splits:
+            if name not in SPLITS:
+                raise unknown_name_error("split", name, SPLITS)
+            self._splits[name] = _SplitWriter(self.path.parent, is_3d)
+        if self._splits[name].is_3d != is_3d:
+            raise UserError("A split of a dataset holds either 3D or 2D examples, not both.")
+        return self._splits[name]
 
     def __exit__(
         self, error_type: Optional[type[BaseException]], error: Optional[BaseException],
@@ -103,17 +105,17 @@ class CacheWriter:
     ) -> None:
         try:
             if error_type is None:
-                phases = {name: phase.content() for name, phase in self._phases.items()}
+                splits = {name: split.content() for name, split in self._splits.items()}
                 bones = {
-                    split: array_file.packed_array(np.asarray(lengths, np.float32))
+                    split: array_file.pack_array(np.asarray(lengths, np.float32))
                     for split, lengths in self.bone_lengths_mm.items()
                 }
-                content = {**self._head, "num_joints": self._num_joints, "phases": phases,
+                content = {**self._head, "num_joints": self._num_joints, "phases": splits,
                            "bone_lengths_mm": bones}
-                array_file.write_buffer_file(self.path, content)
+                array_file.write_array_file(self.path, content)
         finally:
-            for phase in self._phases.values():
-                phase.close()
+            for split in self._splits.values():
+                split.close()
 
 
 def write_cache(path: PathLike, dataset: PoseDataset) -> None:
@@ -122,11 +124,11 @@ def write_cache(path: PathLike, dataset: PoseDataset) -> None:
     Raises:
         UserError: an example cannot be stored (see `CacheWriter.append`).
     """
-    with CacheWriter(path, dataset.name, dataset.joint_info, dataset.shares) as writer:
+    with CacheWriter(path, dataset.name, dataset.joint_info, dataset.samples_per_batch) as writer:
         writer.bone_lengths_mm = dataset.bone_lengths_mm
-        for phase in PHASES:
-            for example in dataset.phase(phase):
-                writer.append(phase, example)
+        for split in SPLITS:
+            for example in dataset.split(split):
+                writer.append(split, example)
 
 
 def open_cache(path: PathLike) -> PoseDataset:
@@ -137,19 +139,20 @@ def open_cache(path: PathLike) -> PoseDataset:
     Raises:
         UserError: the file is missing, foreign, of another version or damaged.
     """
-    opened = array_file.read_buffer_file(path)
+    opened = array_file.read_array_file(path)
     content = opened.content
     try:
         tables = {
-            name: _open_table(path, name, opened) for name in PHASES if name in content["phases"]
+            name: _open_table(path, name, opened) for name in SPLITS if name in content["phases"]
         }
         bones = {
-            split: array_file.unpacked_array(lengths)
+            split: array_file.unpack_array(lengths)
             for split, lengths in content["bone_lengths_mm"].items()
         }
         joint_info = JointInfo(content["joint_names"], content["joint_edges"])
         return PoseDataset(
-            content["name"], joint_info, shares=content["shares"], bone_lengths_mm=bones, **tables
+            content["name"], joint_info, samples_per_batch=content["shares"],
+            bone_lengths_mm=bones, **tables,
         )
     except UserError:
         raise
@@ -160,8 +163,8 @@ def open_cache(path: PathLike) -> PoseDataset:
         ) from error
 
 
-class _PhaseWriter:
-    """Examples of one phase, streamed to files without a name, which vanish with the process."""
+class _SplitWriter:
+    """Examples of one split, streamed to files without a name, which vanish with the process."""
 
     def __init__(self, folder: pathlib.Path, is_3d: bool) -> None:
         self.is_3d = is_3d
@@ -191,12 +194,12 @@ class _PhaseWriter:
         self._write(records, blobs)
 
     def content(self) -> dict[str, Any]:
-        """Returns what the cache file says of the phase."""
+        """Returns what the cache file says of the split."""
         return {
             "length": self._length, "is_3d": self.is_3d,
-            "records": array_file.packed_file(self._records),
-            "blobs": array_file.packed_file(self._blobs),
-            "datasets": array_file.packed_file(self._datasets),
+            "records": array_file.pack_file(self._records),
+            "blobs": array_file.pack_file(self._blobs),
+            "datasets": array_file.pack_file(self._datasets),
             "categories": {name: list(codes) for name, codes in self._codes.items()},
         }
 
@@ -219,22 +222,22 @@ class _PhaseWriter:
         return codes.setdefault(text, len(codes))
 
 
-def _open_table(path: PathLike, phase: str, opened: array_file.OpenedFile) -> ExampleTable:
-    content = opened.content["phases"][phase]
+def _open_table(path: PathLike, split: str, opened: array_file.OpenedFile) -> ExampleTable:
+    content = opened.content["phases"][split]
     records = array_file.array_file(content["records"], RECORD, opened)
     blobs = array_file.array_file(content["blobs"], np.dtype(np.uint8), opened)
-    datasets = array_file.unpacked_array(content["datasets"]).view("<u2")
+    datasets = array_file.unpack_array(content["datasets"]).view("<u2")
     lengths = (len(records), len(datasets))
     if lengths != (content["length"],) * 2:
         raise ValueError(f"{content['length']} examples, but {lengths} entries")
-    stored = StoredPhase(records, blobs, datasets, content["categories"])
-    origin = (_reopen, (str(path), phase, opened.checksum))
+    stored = StoredSplit(records, blobs, datasets, content["categories"])
+    origin = (_reopen, (str(path), split, opened.checksum))
     return ExampleTable(stored, opened.content["num_joints"], content["is_3d"], origin)
 
 
-def _reopen(path: str, phase: str, checksum: int) -> Any:
-    """Opens a phase of a cache file again, in another process."""
+def _reopen(path: str, split: str, checksum: int) -> Any:
+    """Opens a split of a cache file again, in another process."""
     dataset = open_cache(path)
-    if array_file.read_buffer_file(path).checksum != checksum:
+    if array_file.read_array_file(path).checksum != checksum:
         raise UserError(f"Cache file '{path}' was changed while it was in use; start again.")
-    return getattr(dataset, phase)
+    return getattr(dataset, split)

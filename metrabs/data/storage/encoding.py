@@ -27,7 +27,7 @@ COUNTS = ("path", "distortion", "world", "world_residuals", "universal", "univer
           "image", "mask")
 
 RECORD = np.dtype([
-    ("blob_start", "<u8"),  # byte position in the blobs of the phase
+    ("blob_start", "<u8"),  # byte position in the blobs of the split
     ("camera_position", "<f8", (3,)),
     ("camera_rotation", "<f4", (3, 3)),
     ("camera_intrinsics", "<f4", (2, 3)),

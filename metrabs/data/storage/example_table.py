@@ -1,4 +1,4 @@
-"""A phase of a cache file seen as a sequence of examples."""
+"""A split of a cache file seen as a sequence of examples."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BLOCK_LENGTH = 8192
 """Examples that are treated at once where millions are worked through."""
 
 
-class StoredPhase(NamedTuple):
-    """Where the data of a phase are.
+class StoredSplit(NamedTuple):
+    """Where the data of a split are.
 
     Attributes:
         records: elements of type RECORD, one per example.
@@ -44,7 +44,7 @@ class ExampleTable(ExampleSequence):
     """
 
     def __init__(
-        self, stored: StoredPhase, num_joints: int, is_3d: bool,
+        self, stored: StoredSplit, num_joints: int, is_3d: bool,
         origin: tuple[Callable[..., ExampleTable], tuple[Any, ...]],
     ) -> None:
         self.num_joints = num_joints

@@ -7,7 +7,7 @@ from metrabs.data.augmentation.color import (
     ColorEffect,
     apply_color_effects,
     augment_color,
-    draw_color_effects,
+    sample_color_effects,
 )
 
 RNG = np.random.default_rng(0)
@@ -36,7 +36,7 @@ def slowly(image, effects):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_fast_effects_equal_their_definition(seed):
-    effects = draw_color_effects(np.random.default_rng(seed))
+    effects = sample_color_effects(np.random.default_rng(seed))
     result = apply_color_effects(IMAGE, effects).astype(float)
     expected = slowly(IMAGE, effects)
     assert np.abs(result - np.floor(expected)).max() <= 1
@@ -45,7 +45,7 @@ def test_fast_effects_equal_their_definition(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_float_images_get_the_same_colours_without_rounding(seed):
-    effects = draw_color_effects(np.random.default_rng(seed))
+    effects = sample_color_effects(np.random.default_rng(seed))
     result = apply_color_effects(IMAGE.astype(np.float32) / 255, effects)
     assert result.dtype == np.float32
     assert np.abs(result * 255 - slowly(IMAGE, effects)).max() < 0.01

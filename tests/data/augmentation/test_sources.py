@@ -52,7 +52,7 @@ def test_listed_backgrounds_are_used_in_the_order_of_their_paths(root):
     (root / "inria_holidays" / "jpg_small" / "100001.jpg").write_bytes(b"with people, not listed")
     pools = sources.default_pools()
     assert [path[-10:] for path in pools.backgrounds] == ["100000.jpg", "100002.jpg"]
-    assert pools.draw_background(np.random.default_rng(0)).shape == (64, 64, 3)
+    assert pools.sample_background(np.random.default_rng(0)).shape == (64, 64, 3)
     assert pools.occluders is synthetic_pools().occluders
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metrabs.config import LoadingConfig
-from metrabs.data.augmentation.view import NO_CHANGE, ViewChange
+from metrabs.data.augmentation.geometric import NO_AUGMENTATION, GeometricAugmentation
 from metrabs.data.loading import crops
 from metrabs.geometry.camera import Camera
 from metrabs.geometry.reprojection import reproject_image_points
@@ -17,7 +17,7 @@ TALL, WIDE = np.array([40, 20, 50, 90], np.float32), np.array([30, 40, 100, 20],
 @pytest.mark.parametrize("box", [TALL, WIDE, np.array([40, 20, 60, 60], np.float32)])
 def test_the_longer_side_of_the_box_fills_the_crop_about_its_centre(box):
     camera = random_camera(np.random.default_rng(0))
-    crop_camera = crops.calibrated_crop_camera(camera, box, SIDE, NO_CHANGE)
+    crop_camera = crops.calibrated_crop_camera(camera, box, SIDE, NO_AUGMENTATION)
     center = box[:2] + box[2:] / 2
     half = np.array([0, box[3] / 2] if box[3] > box[2] else [box[2] / 2, 0])
     points = reproject_image_points(
@@ -29,14 +29,14 @@ def test_the_longer_side_of_the_box_fills_the_crop_about_its_centre(box):
 
 
 def test_an_uncalibrated_crop_shows_the_box_as_it_is():
-    camera, crop_camera = crops.uncalibrated_crop_camera((120, 160), TALL, SIDE, NO_CHANGE)
+    camera, crop_camera = crops.uncalibrated_crop_camera((120, 160), TALL, SIDE, NO_AUGMENTATION)
     corner = reproject_image_points(TALL[:2] + (25, 0), camera, crop_camera)
     scale = SIDE / 90
     assert np.allclose(corner, ((SIDE - 1) / 2, (SIDE - 1) / 2 - 45 * scale), atol=1e-3)
 
 
 def test_a_shift_moves_the_centre_by_a_share_of_the_longer_side():
-    change = ViewChange(np.array([0.1, 0]))
+    change = GeometricAugmentation(np.array([0.1, 0]))
     camera, crop_camera = crops.uncalibrated_crop_camera((120, 160), TALL, SIDE, change)
     shifted_center = TALL[:2] + TALL[2:] / 2 + (9, 0)
     point = reproject_image_points(shifted_center, camera, crop_camera)
@@ -45,8 +45,8 @@ def test_a_shift_moves_the_centre_by_a_share_of_the_longer_side():
 
 def test_zoom_roll_and_mirroring_reach_the_camera():
     camera = random_camera(np.random.default_rng(0))
-    plain = crops.calibrated_crop_camera(camera, TALL, SIDE, NO_CHANGE)
-    change = ViewChange(np.zeros(2), zoom=1.2, roll=0.3, is_mirrored=True)
+    plain = crops.calibrated_crop_camera(camera, TALL, SIDE, NO_AUGMENTATION)
+    change = GeometricAugmentation(np.zeros(2), zoom=1.2, roll=0.3, is_mirrored=True)
     changed = crops.calibrated_crop_camera(camera, TALL, SIDE, change)
     assert np.allclose(changed.intrinsic_matrix[0, 0], 1.2 * plain.intrinsic_matrix[0, 0])
     assert np.linalg.det(changed.R) == pytest.approx(-1, abs=1e-5)
@@ -57,7 +57,7 @@ def test_zoom_roll_and_mirroring_reach_the_camera():
 def test_cropping_does_not_change_the_camera_of_the_example():
     camera = random_camera(np.random.default_rng(0))
     before = camera.copy()
-    crops.calibrated_crop_camera(camera, TALL, SIDE, NO_CHANGE)
+    crops.calibrated_crop_camera(camera, TALL, SIDE, NO_AUGMENTATION)
     assert camera.allclose(before)
 
 
@@ -74,5 +74,5 @@ def test_training_and_test_have_their_own_interpolation():
 def test_missing_points_count_as_inside_and_become_zero():
     points = np.array([[1, 1], [-0.1, 1], [1, 64], [np.nan, 1], [np.inf, 2]], np.float32)
     assert crops.is_in_crop(points, 64).tolist() == [True, False, False, True, False]
-    assert crops.zeros_for_missing(points)[3:].tolist() == [[0, 1], [0, 2]]
-    assert crops.zeros_for_missing(points).dtype == np.float32
+    assert crops.fill_missing_with_zeros(points)[3:].tolist() == [[0, 1], [0, 2]]
+    assert crops.fill_missing_with_zeros(points).dtype == np.float32

@@ -6,7 +6,11 @@ import itertools
 import numpy as np
 import pytest
 
-from metrabs.data.loading.original_sampler import ReleasedPlan, released_items, stream_generators
+from metrabs.data.loading.original_sampler import (
+    OriginalSampler,
+    original_items,
+    stream_generators,
+)
 
 SECTIONS = [np.arange(0, 4), np.arange(10, 13)]
 
@@ -16,7 +20,7 @@ def generator():
 
 
 def test_every_example_of_a_section_comes_once_per_epoch():
-    items = list(itertools.islice(released_items(SECTIONS, [2, 1], generator()), 36))
+    items = list(itertools.islice(original_items(SECTIONS, [2, 1], generator()), 36))
     first = [item.example for item in items if item.example < 10]
     assert [collections.Counter(first[i:i + 4]) for i in range(0, 24, 4)] == (
         [collections.Counter(range(4))] * 6
@@ -25,26 +29,26 @@ def test_every_example_of_a_section_comes_once_per_epoch():
 
 
 def test_sections_have_their_counts_in_every_cycle():
-    plan = ReleasedPlan(SECTIONS, [2, 1], 3, generator())
+    sampler = OriginalSampler(SECTIONS, [2, 1], 3, generator())
     for step in range(5):
-        indices, seeds = plan.draw(step)
+        indices, seeds = sampler.sample(step)
         assert (indices < 10).tolist() == [True, True, False]
         assert seeds.shape == (3, 1)
 
 
 def test_later_steps_can_be_reached_but_earlier_ones_cannot():
-    indices = [ReleasedPlan(SECTIONS, [2, 1], 4, generator()).draw(3)[0]]
-    plan = ReleasedPlan(SECTIONS, [2, 1], 4, generator())
+    indices = [OriginalSampler(SECTIONS, [2, 1], 4, generator()).sample(3)[0]]
+    sampler = OriginalSampler(SECTIONS, [2, 1], 4, generator())
     for step in range(4):
-        last = plan.draw(step)[0]
+        last = sampler.sample(step)[0]
     assert np.array_equal(indices[0], last)
     with pytest.raises(ValueError, match="step 2"):
-        plan.draw(2)
+        sampler.sample(2)
 
 
 def test_the_input_is_not_shuffled():
-    plan = ReleasedPlan(SECTIONS, [2, 1], 30, generator())
-    plan.draw(0)
+    sampler = OriginalSampler(SECTIONS, [2, 1], 30, generator())
+    sampler.sample(0)
     assert SECTIONS[0].tolist() == [0, 1, 2, 3]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrabs.data.loading.sampler import BatchPlan, interleaved_order
+from metrabs.data.loading.sampler import BatchSampler, interleaved_order
 from metrabs.errors import UserError
 from metrabs.skeletons.merged_sets import merged_set_names, samples_per_batch
 from tests.data.conftest import random_example_3d
@@ -31,8 +31,8 @@ class NamedExamples:
         return self.names[self.codes[indices]].tolist()
 
 
-def examples_of(shares, num_each=5):
-    return NamedExamples([name for i in range(num_each) for name in shares])
+def examples_of(proportions, num_each=5):
+    return NamedExamples([name for i in range(num_each) for name in proportions])
 
 
 @given(COUNTS)
@@ -47,14 +47,14 @@ def test_an_interleaved_cycle_keeps_every_prefix_near_the_shares(counts):
 
 @pytest.mark.parametrize("name", merged_set_names())
 def test_every_full_batch_of_a_merged_set_has_exactly_its_shares_in_order(name):
-    shares = samples_per_batch(name)
-    batch_size = sum(shares.values())
+    proportions = samples_per_batch(name)
+    batch_size = sum(proportions.values())
     assert batch_size == (32 if name == "huge2d_common" else 96)
-    examples = examples_of(shares)
-    plan = BatchPlan(examples, batch_size, 1, shares)
-    expected = [name for name, count in shares.items() for _ in range(count)]
+    examples = examples_of(proportions)
+    sampler = BatchSampler(examples, batch_size, 1, proportions)
+    expected = [name for name, count in proportions.items() for _ in range(count)]
     for step in (0, 1, 2, 1000, 123456):
-        assert examples.names_at(plan.example_indices(step)) == expected
+        assert examples.names_at(sampler.example_indices(step)) == expected
 
 
 def test_the_numbers_of_sections_are_those_of_the_paper():
@@ -64,23 +64,23 @@ def test_the_numbers_of_sections_are_those_of_the_paper():
 
 @pytest.mark.parametrize("batch_size", [1, 7, 12, 32, 40, 192])
 def test_other_batch_sizes_keep_the_shares_on_average_and_nearly_in_each_batch(batch_size):
-    shares = samples_per_batch("huge8")
-    examples = examples_of(shares)
-    plan = BatchPlan(examples, batch_size, 1, shares)
+    proportions = samples_per_batch("huge8")
+    examples = examples_of(proportions)
+    sampler = BatchSampler(examples, batch_size, 1, proportions)
     num_steps = 96
     total = collections.Counter()
     for step in range(num_steps):
-        counts = collections.Counter(examples.names_at(plan.example_indices(step)))
-        assert all(abs(counts[n] - c * batch_size / 96) < 2 for n, c in shares.items())
+        counts = collections.Counter(examples.names_at(sampler.example_indices(step)))
+        assert all(abs(counts[n] - c * batch_size / 96) < 2 for n, c in proportions.items())
         total += counts
-    assert total == {n: c * batch_size for n, c in shares.items()}
+    assert total == {n: c * batch_size for n, c in proportions.items()}
 
 
 def test_every_section_shows_all_its_examples_once_per_epoch_in_changing_order():
-    shares = {"a": 2, "b": 1}
+    proportions = {"a": 2, "b": 1}
     examples = NamedExamples(["a"] * 10 + ["b"] * 3)
-    plan = BatchPlan(examples, 3, 1, shares)
-    batches = np.stack([plan.example_indices(step) for step in range(30)])
+    sampler = BatchSampler(examples, 3, 1, proportions)
+    batches = np.stack([sampler.example_indices(step) for step in range(30)])
     epochs_a = batches[:, :2].reshape(6, 10)
     epochs_b = batches[:, 2].reshape(10, 3)
     assert (np.sort(epochs_a) == np.arange(10)).all()
@@ -90,7 +90,7 @@ def test_every_section_shows_all_its_examples_once_per_epoch_in_changing_order()
 
 def test_a_step_can_be_asked_for_in_any_order_and_by_another_plan():
     examples = examples_of(samples_per_batch("small5"), 11)
-    one, other = (BatchPlan(examples, 10, 5, samples_per_batch("small5")) for _ in range(2))
+    one, other = (BatchSampler(examples, 10, 5, samples_per_batch("small5")) for _ in range(2))
     later = one.example_indices(777)
     one.example_indices(3)
     assert np.array_equal(one.example_indices(777), later)
@@ -99,32 +99,32 @@ def test_a_step_can_be_asked_for_in_any_order_and_by_another_plan():
 
 def test_another_seed_gives_another_order():
     examples = NamedExamples(["a"] * 100)
-    a, b = (BatchPlan(examples, 100, seed).example_indices(0) for seed in (1, 2))
+    a, b = (BatchSampler(examples, 100, seed).example_indices(0) for seed in (1, 2))
     assert sorted(a) == sorted(b) and not np.array_equal(a, b)
 
 
 def test_without_shares_all_examples_are_one_section():
-    plan = BatchPlan([random_example_3d(i, "abc"[i % 3]) for i in range(6)], 4, 1)
-    drawn = np.concatenate([plan.example_indices(step) for step in range(3)])
+    sampler = BatchSampler([random_example_3d(i, "abc"[i % 3]) for i in range(6)], 4, 1)
+    drawn = np.concatenate([sampler.example_indices(step) for step in range(3)])
     assert (np.bincount(drawn) == 2).all()
 
 
 def test_a_missing_or_extra_section_is_named():
     with pytest.raises(UserError, match="Without any example: gpa; without a share: x"):
-        BatchPlan(NamedExamples(["h36m", "x"]), 2, 1, {"h36m": 1, "gpa": 1})
+        BatchSampler(NamedExamples(["h36m", "x"]), 2, 1, {"h36m": 1, "gpa": 1})
 
 
 def test_no_examples_or_no_batch_is_refused():
     with pytest.raises(UserError, match="no examples"):
-        BatchPlan([], 2, 1)
+        BatchSampler([], 2, 1)
     with pytest.raises(UserError, match="at least 1"):
-        BatchPlan(NamedExamples(["a"]), 0, 1)
+        BatchSampler(NamedExamples(["a"]), 0, 1)
 
 
 def test_every_item_of_every_stream_has_a_seed_of_its_own():
     examples = examples_of({"a": 2, "b": 1})
-    plans = [BatchPlan(examples, 4, 7, {"a": 2, "b": 1}, stream) for stream in (0, 1)]
-    draws = [plan.draw(step) for plan in plans for step in (0, 1, 500)]
+    samplers = [BatchSampler(examples, 4, 7, {"a": 2, "b": 1}, stream) for stream in (0, 1)]
+    draws = [sampler.sample(step) for sampler in samplers for step in (0, 1, 500)]
     seeds = [tuple(seed) for _, rows in draws for seed in rows.tolist()]
     assert len(set(seeds)) == 2 * 3 * 4 and {seed[0] for seed in seeds} == {7}
-    assert np.array_equal(draws[1][0], plans[0].example_indices(1))
+    assert np.array_equal(draws[1][0], samplers[0].example_indices(1))

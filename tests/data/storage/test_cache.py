@@ -29,7 +29,7 @@ def same_coords(a, b):
 def stored(tmp_path):
     examples = [without_image(random_example_3d(i, "abc"[i % 3])) for i in range(7)]
     path = tmp_path / "set.pkl"
-    with CacheWriter(path, "set", JOINTS, shares={"a": 1, "b": 2, "c": 1}) as writer:
+    with CacheWriter(path, "set", JOINTS, samples_per_batch={"a": 1, "b": 2, "c": 1}) as writer:
         for example in examples:
             writer.append("train", example)
         writer.append("test", examples[0])
@@ -39,7 +39,7 @@ def stored(tmp_path):
 def test_examples_come_back_as_they_were_written(stored):
     path, examples = stored
     dataset = open_cache(path)
-    assert (dataset.name, dataset.shares) == ("set", {"a": 1, "b": 2, "c": 1})
+    assert (dataset.name, dataset.samples_per_batch) == ("set", {"a": 1, "b": 2, "c": 1})
     assert dataset.joint_info == JOINTS
     assert (len(dataset.train), len(dataset.valid), len(dataset.test)) == (7, 0, 1)
     for read, written in zip(dataset.train, examples):
@@ -207,13 +207,13 @@ def test_unknown_phases_and_mixed_dimensions_are_refused(tmp_path):
 def test_an_index_that_contradicts_its_columns_is_refused(tmp_path, monkeypatch):
     from metrabs.data.storage import array_file
 
-    write = array_file.write_buffer_file
+    write = array_file.write_array_file
 
     def write_garbled(path, content):
         content["phases"]["train"]["length"] = 99
         write(path, content)
 
-    monkeypatch.setattr(array_file, "write_buffer_file", write_garbled)
+    monkeypatch.setattr(array_file, "write_array_file", write_garbled)
     example = without_image(random_example_3d(0))
     write_cache(tmp_path / "set.pkl", PoseDataset("set", JOINTS, [example]))
     with pytest.raises(UserError, match="damaged"):

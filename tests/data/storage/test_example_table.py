@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metrabs.data.examples import PoseDataset, dataset_codes
-from metrabs.data.storage.array_file import verify_buffer_file
+from metrabs.data.storage.array_file import verify_array_file
 from metrabs.data.storage.cache import open_cache, write_cache
 from metrabs.errors import UserError
 from tests.data.conftest import JOINTS, random_example_3d
@@ -66,7 +66,7 @@ def test_garbage_instead_of_an_example_is_refused_by_its_number(tmp_path, table)
     with pytest.raises(UserError, match="damaged at example 2"):
         open_cache(path).train[2]
     with pytest.raises(UserError, match="was changed"):
-        verify_buffer_file(path)
+        verify_array_file(path)
 
 
 def test_a_file_that_is_cut_while_it_is_open_is_refused(tmp_path, table):

@@ -31,8 +31,8 @@ def run(root, converter=None, num_workers=0, **setup):
     return prepare(converter or Toy(), setup, root / "cache", num_workers)
 
 
-def paths_of(report, phase, cache="toy"):
-    return [e.image_path for e in open_cache(report.caches[cache]).phase(phase)]
+def paths_of(report, split, cache="toy"):
+    return [e.image_path for e in open_cache(report.caches[cache]).split(split)]
 
 
 def test_caches_hold_all_sequences_sorted_by_path(root):

@@ -38,7 +38,7 @@ def small5(tmp_path):
 def test_phases_and_datasets_of_the_members_go_where_they_belong(small5):
     dataset, counts = merge_caches(small5, "small5")
     assert dataset.joint_info == merged_joint_info("small5")
-    assert dataset.shares == {"surreal": 32, "h36m": 32, "muco": 32}
+    assert dataset.samples_per_batch == {"surreal": 32, "h36m": 32, "muco": 32}
     assert [e.dataset for e in dataset.train] == ["surreal"] * 7 + ["h36m"] * 7 + ["muco"] * 6
     assert [e.dataset for e in dataset.valid] == ["tdhp"] * 3 + ["mupots"] * 2
     assert len(dataset.test) == 0
@@ -46,11 +46,11 @@ def test_phases_and_datasets_of_the_members_go_where_they_belong(small5):
     assert counts[-1] == MemberCount("mupots", "valid", 2, 2)
 
 
-@pytest.mark.parametrize("member, phase, index", [
+@pytest.mark.parametrize("member, split, index", [
     ("h36m", "train", 8), ("surreal", "train", 0), ("muco", "train", 15), ("tdhp", "valid", 0)])
-def test_joints_are_found_by_their_name_with_suffix(small5, member, phase, index):
+def test_joints_are_found_by_their_name_with_suffix(small5, member, split, index):
     dataset, _ = merge_caches(small5, "small5")
-    example = dataset.phase(phase)[index]
+    example = dataset.split(split)[index]
     assert example.dataset == member
     seed = int(example.image_path[-12:-6])
     converter = JointConverter(dataset_joint_info(member), merged_joint_info("small5"))
@@ -61,7 +61,7 @@ def test_joints_are_found_by_their_name_with_suffix(small5, member, phase, index
 def test_bone_lengths_are_means_over_the_merged_examples(small5):
     dataset, _ = merge_caches(small5, "small5")
     for split in ("train", "trainval"):
-        poses = (example.world_coords for example in dataset.phase(split))
+        poses = (example.world_coords for example in dataset.split(split))
         expected = mean_bone_lengths(poses, dataset.joint_info)
         assert np.allclose(dataset.bone_lengths_mm[split], expected, rtol=1e-5)
         assert np.count_nonzero(expected) > 60
@@ -179,7 +179,7 @@ def test_2d_examples_need_more_than_six_joints_of_the_limbs(tmp_path):
     dataset, counts = merge_caches(tmp_path, "huge2d_common", ["mpii", "coco"])
     assert [len(dataset.train), len(dataset.valid)] == [4, 0]
     assert counts[0] == MemberCount("mpii", "train", 4, 2)
-    assert dataset.shares == {"mpii": 8, "coco": 8} and dataset.bone_lengths_mm == {}
+    assert dataset.samples_per_batch == {"mpii": 8, "coco": 8} and dataset.bone_lengths_mm == {}
     merged, own = dataset.joint_info, joint_info
     assert np.array_equal(
         dataset.train[1].coords[merged.ids["rwri"]], examples[3].coords[own.ids["rwri"]])

@@ -7,7 +7,7 @@ import io
 import numpy as np
 
 from data_preparation.merging.statistics import (
-    SectionStatistics,
+    DatasetStatistics,
     dataset_statistics,
     statistics_csv,
     statistics_table,
@@ -34,16 +34,16 @@ def test_examples_joints_and_masks_are_counted_by_dataset_and_phase(tmp_path):
     statistics = dataset_statistics(open_cache(path), seen.append)
     assert sum(seen) == 6
     assert statistics == [
-        SectionStatistics("a", "train", 3, 3, 100 * 4 / 9, 100 / 3),
-        SectionStatistics("b", "train", 2, 1, 100.0, 0.0),
-        SectionStatistics("b", "valid", 1, 2, 100.0, 100.0),
+        DatasetStatistics("a", "train", 3, 3, 100 * 4 / 9, 100 / 3),
+        DatasetStatistics("b", "train", 2, 1, 100.0, 0.0),
+        DatasetStatistics("b", "valid", 1, 2, 100.0, 100.0),
     ]
 
 
 def test_the_table_has_sums_and_the_csv_all_digits():
-    statistics = [SectionStatistics("a", "train", 3000, 4, 50.0, 100.0),
-                  SectionStatistics("b", "train", 1000, 8, 100.0, 0.0),
-                  SectionStatistics("b", "valid", 7, 8, 1 / 3, 0.0)]
+    statistics = [DatasetStatistics("a", "train", 3000, 4, 50.0, 100.0),
+                  DatasetStatistics("b", "train", 1000, 8, 100.0, 0.0),
+                  DatasetStatistics("b", "valid", 7, 8, 1 / 3, 0.0)]
     lines = statistics_table(statistics).splitlines()
     assert lines[3].split() == ["all", "2", "train", "4,000", "70.0", "75.0"]
     assert len(lines) == 5

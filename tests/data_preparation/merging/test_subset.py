@@ -16,7 +16,7 @@ def dataset(tmp_path):
     examples = [
         dataclasses.replace(random_example_3d(i, "aab"[i % 3]), image=None) for i in range(60)]
     write_cache(tmp_path / "large.pkl", PoseDataset(
-        "large", JOINTS, examples, examples[:5], shares={"a": 2, "b": 1}))
+        "large", JOINTS, examples, examples[:5], samples_per_batch={"a": 2, "b": 1}))
     return open_cache(tmp_path / "large.pkl")
 
 
@@ -31,7 +31,7 @@ def test_a_random_choice_of_the_training_examples_and_all_others_are_kept(datase
     known = [example.image_path for example in dataset.train]
     assert len(set(paths)) == 20 and paths == [path for path in known if path in paths]
     assert paths != known[:20] and len(small.valid) == 5
-    assert (small.name, small.shares) == ("small", dataset.shares)
+    assert (small.name, small.samples_per_batch) == ("small", dataset.samples_per_batch)
     again = [e.image_path for e in subset(dataset, tmp_path, 20).train]
     other = [e.image_path for e in subset(dataset, tmp_path, 20, seed=1).train]
     assert again == paths != other

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metrabs.data.augmentation.draws import child_generator, choose, uniform_in_disc
+from metrabs.data.augmentation.sampling import child_generator, sample_item, uniform_in_disc
 
 
 def test_points_fill_the_disc_uniformly():
@@ -14,8 +14,8 @@ def test_points_fill_the_disc_uniformly():
 
 def test_every_item_is_chosen():
     rng = np.random.default_rng(0)
-    assert {choose("abc", rng) for _ in range(50)} == set("abc")
-    assert choose(["only"], rng) == "only"
+    assert {sample_item("abc", rng) for _ in range(50)} == set("abc")
+    assert sample_item(["only"], rng) == "only"
 
 
 def test_a_child_takes_one_draw_from_its_parent():

@@ -1,4 +1,4 @@
-"""Geometric augmentation: how the crop of a person is shifted, scaled, rotated and mirrored."""
+"""Geometric augmentation: shift, scale, rotation, mirroring and partial views of a crop."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 import numpy as np
 
 from metrabs.config import LoadingConfig
-from metrabs.data.augmentation.draws import seeded_generator, uniform_in_disc
+from metrabs.data.augmentation.sampling import seeded_generator, uniform_in_disc
 from metrabs.geometry import boxes
 
 
-class ViewChange(NamedTuple):
-    """A random change of the view.
+class GeometricAugmentation(NamedTuple):
+    """A random change of the crop camera.
 
     Attributes:
-        shift: [2], in units of the longer box side.
-        zoom: factor.
-        roll: rotation of the camera about its axis, radians.
-        is_mirrored: whether left and right are exchanged.
+        shift: Shift [2], in units of the longer box side.
+        zoom: Zoom factor.
+        roll: Rotation of the camera about its axis, radians.
+        is_mirrored: Whether left and right are exchanged.
     """
 
     shift: np.ndarray
@@ -27,18 +27,18 @@ class ViewChange(NamedTuple):
     is_mirrored: bool = False
 
 
-NO_CHANGE = ViewChange(np.zeros(2))
+NO_AUGMENTATION = GeometricAugmentation(np.zeros(2))
 
 
-def draw_view_change(
+def sample_geometric_augmentation(
     config: LoadingConfig, may_mirror: bool, rng: np.random.Generator
-) -> ViewChange:
-    """Draws a change of the view within the ranges of the settings.
+) -> GeometricAugmentation:
+    """Samples an augmentation within the ranges of the settings.
 
     Args:
-        config: the ranges.
-        may_mirror: whether to mirror every other example.
-        rng: drawn in the order shift, zoom, rotation, mirroring (as released).
+        config: The ranges.
+        may_mirror: Whether to mirror half of the examples.
+        rng: Generator; used in the original order: shift, zoom, rotation, mirroring.
     """
     shift = uniform_in_disc(rng) * (config.shift_aug / 100)
     zoom = rng.uniform(1 - config.scale_aug_down / 100, 1 + config.scale_aug_up / 100)
@@ -46,11 +46,11 @@ def draw_view_change(
     if config.full_rot_aug_prob != 0 and rng.random() < config.full_rot_aug_prob:
         largest_roll = np.pi
     roll = rng.uniform(-largest_roll, largest_roll)
-    return ViewChange(shift, zoom, roll, bool(may_mirror and rng.random() < 0.5))
+    return GeometricAugmentation(shift, zoom, roll, bool(may_mirror and rng.random() < 0.5))
 
 
 def random_partial_box(rng: np.random.Generator) -> np.ndarray:
-    """Draws a square box (left, top, width, height) of side over 0.5 inside the unit square."""
+    """Samples a square box (left, top, width, height) of side over 0.5 inside the unit square."""
     while True:
         left = rng.uniform(0, 0.5)
         right, bottom = rng.uniform(0.5, 1, size=2)
@@ -60,14 +60,14 @@ def random_partial_box(rng: np.random.Generator) -> np.ndarray:
 
 
 def random_partial_subbox(box_ltwh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draws a box inside a square box [4], as if the person were only partly in view."""
+    """Samples a box inside a square box [4], as if the person were only partly in view."""
     relative = random_partial_box(rng)
     size = np.asarray(box_ltwh[2:])
     return np.concatenate([box_ltwh[:2] + relative[:2] * size, relative[2:] * size])
 
 
-def maybe_partial_box(box_ltwh: np.ndarray, prob: float, seed: int) -> np.ndarray:
-    """Returns, with some probability, a random part of a box [4] (made square), else the box."""
+def sample_partial_visibility_box(box_ltwh: np.ndarray, prob: float, seed: int) -> np.ndarray:
+    """Returns a random part of a box [4] (made square) with a given probability, else the box."""
     if prob == 0:
         return box_ltwh
     rng = seeded_generator(seed)

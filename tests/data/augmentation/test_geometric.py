@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 
 from metrabs.config import LoadingConfig
-from metrabs.data.augmentation.view import (
-    draw_view_change,
-    maybe_partial_box,
+from metrabs.data.augmentation.geometric import (
     random_partial_subbox,
+    sample_geometric_augmentation,
+    sample_partial_visibility_box,
 )
 
 CONFIG = LoadingConfig()
@@ -14,7 +14,7 @@ CONFIG = LoadingConfig()
 
 def draws(config, may_mirror, count=300):
     rng = np.random.default_rng(0)
-    return [draw_view_change(config, may_mirror, rng) for _ in range(count)]
+    return [sample_geometric_augmentation(config, may_mirror, rng) for _ in range(count)]
 
 
 def test_changes_stay_in_the_ranges_of_the_settings_and_fill_them():
@@ -47,6 +47,7 @@ def test_partial_boxes_lie_inside_and_hold_more_than_a_quarter():
 
 def test_a_box_stays_as_it_is_with_the_complementary_probability():
     box = np.array([10, 20, 30, 100], np.float32)
-    kept = [np.array_equal(maybe_partial_box(box, 0.3, seed), box) for seed in range(200)]
+    boxes = [sample_partial_visibility_box(box, 0.3, seed) for seed in range(200)]
+    kept = [np.array_equal(other, box) for other in boxes]
     assert 0.6 < np.mean(kept) < 0.8
-    assert maybe_partial_box(box, 0, 1) is box
+    assert sample_partial_visibility_box(box, 0, 1) is box

@@ -1,4 +1,4 @@
-"""Random draws that the augmentations share, in the order of the release."""
+"""Random sampling shared by the augmentations."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 _T = TypeVar("_T")
 
 
-def draw_seed(rng: np.random.Generator) -> int:
-    """Draws the seed of a new generator."""
+def sample_seed(rng: np.random.Generator) -> int:
+    """Returns a random seed for a new generator."""
     return int(rng.integers(0, 2**32 - 1))
 
 
 def seeded_generator(seed: int) -> np.random.Generator:
-    """Returns the generator of a seed."""
+    """Returns a generator with the given seed."""
     return np.random.Generator(np.random.PCG64(seed))
 
 
 def child_generator(rng: np.random.Generator) -> np.random.Generator:
-    """Returns a new generator seeded by one draw from `rng`."""
-    return seeded_generator(draw_seed(rng))
+    """Returns a new generator seeded by one number from `rng`."""
+    return seeded_generator(sample_seed(rng))
 
 
 def uniform_in_disc(rng: np.random.Generator) -> np.ndarray:
@@ -32,9 +32,9 @@ def uniform_in_disc(rng: np.random.Generator) -> np.ndarray:
     return radius * np.array([np.cos(angle), np.sin(angle)])
 
 
-def choose(items: Sequence[_T], rng: np.random.Generator) -> _T:
+def sample_item(items: Sequence[_T], rng: np.random.Generator) -> _T:
     """Returns one of the items, each with the same probability.
 
-    Deviation: the release never chooses the last item.
+    Deviation: the original never chooses the last item.
     """
     return items[int(rng.integers(0, len(items)))]
