@@ -19,13 +19,13 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from data_preparation.benchmarks import BENCHMARKS, load_benchmark
 from metrabs.command import data_root_of, define_data_root, reject_positional_args, run_command
 from metrabs.errors import UserError
 from metrabs.evaluation.benchmarks.base import Benchmark, PredictionOptions
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark
-from metrabs.evaluation.numbers import to_text, write_numbers
+from metrabs.evaluation.benchmarks.registry import BENCHMARKS, load_benchmark
 from metrabs.evaluation.poster import poster_table
+from metrabs.evaluation.report import BenchmarkReport
 
 _TABLE = "poster-table"
 
@@ -88,14 +88,14 @@ def _evaluate(values: flags.FlagValues, benchmark_class: type[Benchmark]) -> str
         path = pathlib.Path(values.predictions)
     else:
         path = _predict(values, benchmark, data_root)
-    groups = list(benchmark.evaluate(data_root, path))
+    report = BenchmarkReport(benchmark.NAME, benchmark.evaluate(data_root, path))
     if values.output:
         stem = path.name[:-len(benchmark.ENDING)] if benchmark.ENDING else path.name
         for suffix in ("txt", "csv", "tex"):
             target = pathlib.Path(values.output) / f"{stem}_numbers.{suffix}"
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_numbers(target, benchmark.NAME, groups)
-    return f"{benchmark.TITLE}: {path}\n\n{to_text(groups)}"
+            report.write(target)
+    return f"{benchmark.TITLE}: {path}\n\n{report.to_text()}"
 
 
 def _predict(

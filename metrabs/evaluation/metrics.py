@@ -1,17 +1,15 @@
-"""The numbers that benchmarks make of distances between predicted and true joints.
+"""Pose error metrics, computed from distances between predicted and true joints.
 
-Everything takes a mask of valid joints; what is invalid in the truth may hold anything. Where
-nothing is valid a metric is NaN, for no number would be true. A NaN among the predictions counts
-as wrong in shares (PCK, CPS) and makes mean distances NaN.
+All functions take a mask of valid joints; the truth of an invalid joint may have any value. A
+metric without any valid joint is NaN. A NaN among the predictions counts as wrong in percentages
+(PCK, CPS) and makes mean distances NaN.
 
 Names: MPJPE mean per-joint position error; PA after Procrustes alignment; A absolute;
-PCK share of correct keypoints; CPS share of correct poses (all joints correct); AUC area under
-the curve of these over the threshold.
+PCK percentage of correct keypoints; CPS correct poses score, the percentage of poses whose joints
+are all correct; AUC area under the curve of these over the threshold.
 """
 
 from __future__ import annotations
-
-from typing import Optional
 
 import numpy as np
 
@@ -23,23 +21,6 @@ from metrabs.geometry.pose_distances import (
     relative_distances,
     worst_distances,
 )
-
-
-def mpjpe(
-    pred_mm: np.ndarray, true_mm: np.ndarray, mask: Mask = None, root: Optional[int] = None
-) -> float:
-    """Returns the mean root-relative distance, mm; for the arguments see `relative_distances`."""
-    return mean_over_valid(*relative_distances(pred_mm, true_mm, mask, root))
-
-
-def pa_mpjpe(pred_mm: np.ndarray, true_mm: np.ndarray, mask: Mask = None) -> float:
-    """Returns the mean distance after rigid alignment with scale, mm."""
-    return mean_over_valid(*aligned_distances(pred_mm, true_mm, mask))
-
-
-def absolute_mpjpe(pred_mm: np.ndarray, true_mm: np.ndarray, mask: Mask = None) -> float:
-    """Returns the mean distance in camera space, mm."""
-    return mean_over_valid(*absolute_distances(pred_mm, true_mm, mask))
 
 
 def pck(distances_mm: np.ndarray, threshold_mm: float, mask: Mask = None) -> float:
@@ -100,7 +81,7 @@ def wacv_metrics(
     absolute, absolute_mask = absolute_distances(pred_mm, true_mm, mask)
     metrics = {
         "MPJPE": mean_over_valid(relative, relative_mask),
-        "PA-MPJPE": pa_mpjpe(pred_mm, true_mm, mask),
+        "PA-MPJPE": mean_over_valid(*aligned_distances(pred_mm, true_mm, mask)),
         "A-MPJPE": mean_over_valid(absolute, absolute_mask),
     }
     for names, functions, thresholds, distances, valid in (

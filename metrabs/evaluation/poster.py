@@ -1,4 +1,4 @@
-"""Table 1 of the WACV 2023 poster, and results of other models beside it."""
+"""Table 1 of the WACV 2023 poster, compared with the results of other models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from metrabs.errors import UserError
 from metrabs.evaluation.report import Column, ResultTable
 
 BENCHMARKS = {"mupots": "MuPoTS", "tdpw": "3DPW", "tdhp": "MPI-INF-3DHP", "h36m": "Human3.6M"}
-# Name on the poster, unit, which direction is better, and name in `wacv_metrics`.
+# Name on the poster, unit, which values are better, and name in `wacv_metrics`.
 METRICS = (
     ("MPJPE", "mm", "lower", "MPJPE"), ("PMPJPE", "mm", "lower", "PA-MPJPE"),
     ("PCK100", "%", "higher", "PCK@100"), ("CPS200", "%", "higher", "CPS@200"),
@@ -43,21 +43,21 @@ TABLE_1 = {
         92.6),
 }  # fmt: skip
 _PROTOCOL = (
-    "rows of the poster: as printed there; rows 'here': with the protocol that the CSV file of "
-    "the result tells"
+    "rows of the poster: as printed there; rows 'here': with the protocol in the CSV file of the "
+    "result"
 )
 _GROUP = "WACV 2023"
 
 
 def poster_table(result_files: Iterable[pathlib.Path]) -> ResultTable:
-    """Sets results of this program beside the poster's.
+    """Compares results of this program with those of the poster.
 
     Args:
-        result_files: CSV files of `metrabs.evaluation.numbers`; those in one folder are results of
-            one model, which is called as the folder.
+        result_files: CSV files of `metrabs.evaluation.report.BenchmarkReport`. Those in one folder
+            are results of one model, which is named after the folder.
 
     Raises:
-        UserError: there is no result among the files, or one cannot be read.
+        UserError: there are no files, or one is not such a result.
     """
     columns = [Column(title, metric, unit, better, _PROTOCOL)
                for title in BENCHMARKS.values() for metric, unit, better, _ in METRICS]
@@ -70,7 +70,7 @@ def poster_table(result_files: Iterable[pathlib.Path]) -> ResultTable:
         models.setdefault(path.absolute().parent.name, {})[benchmark] = numbers_by_name
     if not models:
         raise UserError(
-            "There are no results (*_numbers.csv) there. Make them by "
+            "There are no results (*_numbers.csv) in the folder. Make them with "
             "`python -m metrabs.evaluation NAME --model=... --output=FOLDER`."
         )
     for model, results in models.items():

@@ -1,18 +1,20 @@
-"""Tables of results, as text, Markdown or CSV, in which every number names its protocol.
+"""Reports of results, as plain text, Markdown, CSV or LaTeX; every number names its protocol.
 
-The layout is that of the WACV 2023 poster: one row per model, one group of columns per benchmark.
+`BenchmarkReport` holds all numbers of one model on one benchmark. `ResultTable` compares models
+in the layout of the WACV 2023 poster: one row per model, one group of columns per benchmark.
 """
 
 from __future__ import annotations
 
+import abc
 import csv
 import dataclasses
 import io
 import itertools
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import Optional
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Optional
 
 from metrabs.errors import UserError, unknown_name_error
 from metrabs.files import PathLike, write_text_atomically
@@ -21,6 +23,124 @@ _ARROWS = {"lower": "↓", "higher": "↑"}
 _GAP = "  "  # between columns of a text table
 _NOTE_WIDTH = 99
 _CSV_HEADER = ("model", "benchmark", "metric", "unit", "better", "value", "protocol")
+_BENCHMARK_CSV_HEADER = ("benchmark", "metric", "value", "unit", "protocol")
+# How the names of metrics in percent begin.
+_PERCENTAGES = ("PCK", "AUC", "CPS", "NCPS", "APCK", "MinorPCK", "pck", "auc", "recall")
+
+
+class Report(abc.ABC):
+    """Results that can be written in several formats."""
+
+    @abc.abstractmethod
+    def to_text(self) -> str:
+        """Returns the results as a terminal shows them, with their protocols."""
+
+    @abc.abstractmethod
+    def to_markdown(self) -> str:
+        """Returns the results as Markdown, with their protocols."""
+
+    @abc.abstractmethod
+    def to_csv(self) -> str:
+        """Returns one line per number, with full precision and its protocol."""
+
+    @abc.abstractmethod
+    def to_latex(self) -> str:
+        """Returns rows of a LaTeX table, with headings and protocols as comments."""
+
+    def write(self, path: PathLike) -> None:
+        """Writes the results in the format given by the suffix: .txt, .md, .csv or .tex.
+
+        Raises:
+            UserError: the suffix is another one.
+        """
+        writers = {"txt": self.to_text, "md": self.to_markdown, "csv": self.to_csv,
+                   "tex": self.to_latex}
+        suffix = str(path).rpartition(".")[2]
+        if suffix not in writers:
+            raise unknown_name_error("table format", suffix, writers)
+        write_text_atomically(path, writers[suffix]())
+
+
+@dataclasses.dataclass(frozen=True)
+class MetricGroup:
+    """Numbers of one protocol.
+
+    Attributes:
+        title: Name of the group, such as 'WACV 2023'.
+        protocol: All that determines the numbers: images, boxes, joints, root, alignment.
+        numbers: Values by name, in order; NaN stands for an unknown number.
+        percent_metrics: Names of metrics in percent, in addition to those that are named after a
+            percentage (PCK, AUC, CPS ...); all others are in mm.
+    """
+
+    title: str
+    protocol: str
+    numbers: Mapping[str, float]
+    percent_metrics: Sequence[str] = ()
+
+    def unit(self, name: str) -> str:
+        """Returns '%' or 'mm'."""
+        is_percentage = name.startswith(_PERCENTAGES) or name in self.percent_metrics
+        return "%" if is_percentage else "mm"
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkReport(Report):
+    """All numbers of one model on one benchmark.
+
+    Attributes:
+        benchmark: Name of the benchmark, such as 'h36m'.
+        groups: Numbers by protocol.
+        decimals: Digits after the decimal point, except in CSV.
+    """
+
+    benchmark: str
+    groups: Sequence[MetricGroup]
+    decimals: int = 1
+
+    def to_text(self) -> str:
+        """Returns one line per number with its unit, the protocol below each group."""
+        lines = []
+        for group in self.groups:
+            width = max(map(len, group.numbers))
+            lines += [group.title, "-" * len(group.title)]
+            lines += [
+                f"{name.ljust(width)}  {_format(value, self.decimals):>8} {group.unit(name)}"
+                for name, value in group.numbers.items()
+            ]
+            lines += [f"({group.protocol})", ""]
+        return "\n".join(lines)
+
+    def to_markdown(self) -> str:
+        """Returns one table per group, with its protocol below."""
+        lines = []
+        for group in self.groups:
+            lines += [f"**{group.title}**", "", "| metric | value |", "| --- | ---: |"]
+            lines += [
+                f"| {name} | {_format(value, self.decimals)} {group.unit(name)} |"
+                for name, value in group.numbers.items()
+            ]
+            lines += ["", group.protocol, ""]
+        return "\n".join(lines)
+
+    def to_csv(self) -> str:
+        """Returns one line per number, with full precision and its protocol."""
+        return _csv(_BENCHMARK_CSV_HEADER, (
+            (self.benchmark, f"{group.title}: {name}", _exact(value), group.unit(name),
+             group.protocol)
+            for group in self.groups for name, value in group.numbers.items()
+        ))
+
+    def to_latex(self) -> str:
+        """Returns for each group a comment with the names and a row of numbers, as in the original
+        implementation.
+        """
+        lines = []
+        for group in self.groups:
+            cells = [_format(value, self.decimals) for value in group.numbers.values()]
+            lines += [f"% {group.title} ({group.protocol})", f"% {' & '.join(group.numbers)}",
+                      _latex_row(cells)]
+        return "\n".join(lines) + "\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +148,11 @@ class Column:
     """One metric on one benchmark.
 
     Attributes:
-        benchmark: such as 'Human3.6M'.
-        metric: such as 'MPJPE'.
-        unit: 'mm', '%' ...
-        better: 'lower' or 'higher'.
-        protocol: all that decides the number: images, boxes, joints, root, alignment.
+        benchmark: Name of the benchmark, such as 'Human3.6M'.
+        metric: Name of the metric, such as 'MPJPE'.
+        unit: Unit of the values, such as 'mm' or '%'.
+        better: Which values are better, 'lower' or 'higher'.
+        protocol: All that determines the number: images, boxes, joints, root, alignment.
     """
 
     benchmark: str
@@ -56,16 +176,16 @@ class Column:
         return f"{self.metric} [{self.unit}] {_ARROWS[self.better]}"
 
 
-class ResultTable:
+class ResultTable(Report):
     """Numbers of several models in the same columns."""
 
     def __init__(self, title: str, columns: Iterable[Column], decimals: int = 1) -> None:
         """Creates an empty table.
 
         Args:
-            title: a line above the table.
-            columns: columns; those of one benchmark side by side.
-            decimals: digits after the point.
+            title: Line above the table.
+            columns: Metrics, with those of one benchmark next to each other.
+            decimals: Digits after the decimal point, except in CSV.
         """
         self.title = title
         self.columns = list(columns)
@@ -73,7 +193,7 @@ class ResultTable:
         self.rows: list[tuple[str, list[float]]] = []
 
     def add_row(self, model: str, values: Sequence[float]) -> None:
-        """Adds a model; NaN stands for a number that is not known.
+        """Adds a model; NaN stands for an unknown number.
 
         Raises:
             UserError: there are more or fewer values than columns.
@@ -118,28 +238,21 @@ class ResultTable:
 
     def to_csv(self) -> str:
         """Returns one line per number, with full precision and its protocol."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(_CSV_HEADER)
-        for model, values in self.rows:
-            for column, value in zip(self.columns, values):
-                writer.writerow([
-                    model, column.benchmark, column.metric, column.unit, column.better,
-                    "" if math.isnan(value) else repr(value), column.protocol,
-                ])
-        return buffer.getvalue()
+        return _csv(_CSV_HEADER, (
+            (model, column.benchmark, column.metric, column.unit, column.better, _exact(value),
+             column.protocol)
+            for model, values in self.rows for column, value in zip(self.columns, values)
+        ))
 
-    def write(self, path: PathLike) -> None:
-        """Writes the table in the format that the suffix tells: .txt, .md or .csv.
-
-        Raises:
-            UserError: the suffix is another one.
-        """
-        writers = {"txt": self.to_text, "md": self.to_markdown, "csv": self.to_csv}
-        suffix = str(path).rpartition(".")[2]
-        if suffix not in writers:
-            raise unknown_name_error("table format", suffix, writers)
-        write_text_atomically(path, writers[suffix]())
+    def to_latex(self) -> str:
+        """Returns a row per model; title, headings and protocols are comments."""
+        headings = [f"{column.benchmark} {column.metric}" for column in self.columns]
+        comments = [self.title, " & ".join(["model", *headings]), *self._notes()]
+        rows = [
+            _latex_row([model, *(self._format(value) for value in values)])
+            for model, values in self.rows
+        ]
+        return "\n".join([*(f"% {comment}" for comment in comments), *rows]) + "\n"
 
     def _cells(self, best_style: str, other_style: str) -> list[list[str]]:
         """Returns two rows of headings and the rows of numbers, as strings."""
@@ -180,17 +293,17 @@ class ResultTable:
         return (best_style if text == best else other_style).format(text)
 
     def _format(self, value: float) -> str:
-        return "–" if math.isnan(value) else f"{value:.{self.decimals}f}"
+        return _format(value, self.decimals)
 
     def _best(self, index: int) -> Optional[str]:
-        """Returns the best number of a column as it is printed; None for a single row."""
+        """Returns the best number of a column as printed; None for a single row."""
         values = [values[index] for _, values in self.rows if not math.isnan(values[index])]
         if len(values) < 2:
             return None
         return self._format(min(values) if self.columns[index].better == "lower" else max(values))
 
     def _marked_protocols(self) -> list[tuple[str, str]]:
-        """Returns (a, first protocol), (b, second) ... without repetitions."""
+        """Returns the distinct protocols with their marks: (a, first), (b, second) ..."""
         protocols = list(dict.fromkeys(column.protocol for column in self.columns))
         return [(_letters(i), protocol) for i, protocol in enumerate(protocols)]
 
@@ -205,3 +318,23 @@ def _letters(index: int) -> str:
         letters = chr(ord("a") + index % 26) + letters
         index = index // 26 - 1
     return letters
+
+
+def _format(value: float, decimals: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def _exact(value: float) -> str:
+    return "" if math.isnan(value) else repr(float(value))
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _latex_row(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"

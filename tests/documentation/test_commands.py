@@ -19,9 +19,9 @@ import pytest
 from absl.flags import FlagValues
 
 import ckpt_tools
-from data_preparation.benchmarks import BENCHMARKS
 from data_preparation.registry import converters
 from metrabs.cli import help_text, parse_flags
+from metrabs.evaluation.benchmarks.registry import BENCHMARKS
 from metrabs.reproduction.__main__ import define_flags
 from tests.documentation.pages import (
     FLAG_FILES,

@@ -5,9 +5,13 @@ import csv
 import pytest
 
 from metrabs.errors import UserError
-from metrabs.evaluation.report import Column, ResultTable
+from metrabs.evaluation.report import BenchmarkReport, Column, MetricGroup, ResultTable
 
 NAN = float("nan")
+REPORT = BenchmarkReport("h36m", [
+    MetricGroup("WACV 2023", "17 joints", {"MPJPE": 45.678, "PCK@100": 93.94}),
+    MetricGroup("By activity", "aligned", {"Walking": NAN, "Sports": 80.0}, ["Sports"]),
+])
 
 
 @pytest.fixture
@@ -69,11 +73,20 @@ def test_csv_has_one_line_per_number_with_its_protocol(table, tmp_path):
 
 
 def test_suffix_chooses_the_format(table, tmp_path):
-    for suffix, content in (("txt", table.to_text()), ("md", table.to_markdown())):
-        table.write(tmp_path / f"results.{suffix}")
-        assert (tmp_path / f"results.{suffix}").read_text(encoding="utf-8") == content
-    with pytest.raises(UserError, match="table format 'xls'. Known: csv, md, txt"):
+    for report in (table, REPORT):
+        for suffix, content in (("txt", report.to_text()), ("md", report.to_markdown()),
+                                ("csv", report.to_csv()), ("tex", report.to_latex())):
+            report.write(tmp_path / f"results.{suffix}")
+            assert (tmp_path / f"results.{suffix}").read_text(encoding="utf-8") == content
+    with pytest.raises(UserError, match="table format 'xls'. Known: csv, md, tex, txt"):
         table.write(tmp_path / "results.xls")
+
+
+def test_latex_shows_numbers_and_protocols(table):
+    lines = table.to_latex().splitlines()
+    assert lines[1] == "% model & MuPoTS MPJPE & MuPoTS PCK@100 & Human3.6M MPJPE"
+    assert "% (b) S9, S11, every 64th frame" in lines
+    assert lines[-2:] == [r"separate & 91.9 & 63.2 & – \\", r"consistent & 81.8 & 72.5 & 45.2 \\"]
 
 
 def test_equal_best_numbers_are_all_marked():
@@ -103,3 +116,25 @@ def test_unknown_direction_is_refused():
 def test_rows_must_fit_the_columns(table):
     with pytest.raises(UserError, match="'new' has 1 values for 3 columns"):
         table.add_row("new", [1.0])
+
+
+def test_report_of_a_benchmark_shows_units_and_protocols():
+    text = REPORT.to_text()
+    assert "MPJPE        45.7 mm" in text and "PCK@100      93.9 %" in text
+    assert "Sports       80.0 %" in text and "– mm" in text
+    assert "(17 joints)" in text and "(aligned)" in text
+    markdown = REPORT.to_markdown().splitlines()
+    assert "| PCK@100 | 93.9 % |" in markdown and "17 joints" in markdown
+
+
+def test_latex_rows_of_a_benchmark_are_as_in_the_original():
+    assert r"45.7 & 93.9 \\" in REPORT.to_latex().splitlines()
+
+
+def test_csv_of_a_benchmark_has_full_precision_and_the_protocol(tmp_path):
+    REPORT.write(tmp_path / "numbers.csv")
+    with open(tmp_path / "numbers.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {"benchmark": "h36m", "metric": "WACV 2023: MPJPE", "value": "45.678",
+                       "unit": "mm", "protocol": "17 joints"}
+    assert rows[2]["value"] == ""

@@ -15,7 +15,7 @@ import numpy as np
 
 from metrabs.datasets.readers import reading
 from metrabs.errors import UserError
-from metrabs.evaluation.numbers import NumberGroup
+from metrabs.evaluation.report import MetricGroup
 from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
 
@@ -100,7 +100,7 @@ class Benchmark(abc.ABC):
         """Lists the frames of a sequence; those with one camera are side by side."""
 
     @abc.abstractmethod
-    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[NumberGroup]:
+    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
         """Judges a prediction file or folder.
 
         Raises:

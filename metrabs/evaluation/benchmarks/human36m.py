@@ -27,8 +27,8 @@ from metrabs.evaluation.benchmarks.base import (
     read_sorted_predictions,
 )
 from metrabs.evaluation.metrics import wacv_metrics
-from metrabs.evaluation.numbers import NumberGroup
 from metrabs.evaluation.protocols import human36m as protocol
+from metrabs.evaluation.report import MetricGroup
 from metrabs.settings import setting
 
 _PROTOCOL = (
@@ -66,7 +66,7 @@ class Human36M(Benchmark):
             for i, path, _ in _truth_of_recording(data_root, recording)
         ]
 
-    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[NumberGroup]:
+    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
         """Judges predictions of 17 or 25 joints in world space."""
         predicted, poses_mm = read_sorted_predictions(path)
         if self.only_s11:
@@ -85,10 +85,10 @@ class Human36M(Benchmark):
         activities = [protocol.activity_of(name) for name in predicted]
         text = _PROTOCOL.format(subjects=" and ".join(map(str, self.subjects)))
         return [
-            NumberGroup("WACV 2023", text, wacv_metrics(poses_mm, true_mm, protocol.ROOT_JOINT)),
-            NumberGroup("MPJPE by activity", text,
+            MetricGroup("WACV 2023", text, wacv_metrics(poses_mm, true_mm, protocol.ROOT_JOINT)),
+            MetricGroup("MPJPE by activity", text,
                         protocol.error_per_activity(poses_mm, true_mm, activities)),
-            NumberGroup(
+            MetricGroup(
                 "PA-MPJPE by activity", f"{text}; Procrustes alignment with scale",
                 protocol.error_per_activity(poses_mm, true_mm, activities, procrustes=True)),
         ]

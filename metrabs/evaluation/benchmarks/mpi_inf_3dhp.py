@@ -24,13 +24,13 @@ from metrabs.evaluation.benchmarks.base import (
     check_same_frames,
     read_sorted_predictions,
 )
-from metrabs.evaluation.numbers import NumberGroup
 from metrabs.evaluation.protocols import mpi_inf_3dhp as protocol
+from metrabs.evaluation.report import MetricGroup
 from metrabs.settings import setting
 
 _NUM_SEQUENCES = 6
 _OFFICIAL_ORDER = [*range(14), 16, 14, 15]  # the reader puts the pelvis last
-_SHARES = {name: True for name in (*ACTIVITIES, *SCENES)}
+_PCK_GROUPS = (*ACTIVITIES, *SCENES)  # metrics that are a PCK although not named so
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class MpiInf3dhp(Benchmark):
         number = int(sequence[2:])
         return [Frame(path, camera_of(number)) for path, _ in _annotated(data_root, number)]
 
-    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[NumberGroup]:
+    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
         """Judges predictions of 17 joints in world space, one person per frame."""
         predicted, poses_mm = read_sorted_predictions(path)
         expected, true_mm, activities, scenes = [], [], [], []
@@ -74,11 +74,11 @@ class MpiInf3dhp(Benchmark):
             for procrustes in (False, True)
         )
         return [
-            NumberGroup("WACV 2023", text.format(17),
+            MetricGroup("WACV 2023", text.format(17),
                         protocol.wacv_numbers(poses_mm, truth, scenes)),
-            NumberGroup("Official", pck_text, classic, _SHARES),
-            NumberGroup("Official, aligned", f"{pck_text}; Procrustes alignment with scale",
-                        aligned, _SHARES),
+            MetricGroup("Official", pck_text, classic, _PCK_GROUPS),
+            MetricGroup("Official, aligned", f"{pck_text}; Procrustes alignment with scale",
+                        aligned, _PCK_GROUPS),
         ]
 
 

@@ -26,8 +26,8 @@ from metrabs.evaluation.benchmarks.base import (
     read_sorted_predictions,
 )
 from metrabs.evaluation.metrics import wacv_metrics
-from metrabs.evaluation.numbers import NumberGroup
 from metrabs.evaluation.protocols import mupots as protocol
+from metrabs.evaluation.report import MetricGroup
 from metrabs.geometry.camera import Camera
 
 _TEXT = "20 sequences, valid people, all detections, greedy matching in the image"
@@ -58,7 +58,7 @@ class MuPoTS(Benchmark):
         camera = camera_of(read_people(folder / "annot.mat"))
         return [Frame(image_path(sequence, number), camera) for number in range(num_frames)]
 
-    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[NumberGroup]:
+    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
         """Judges predicted people of 17 joints in camera space."""
         people = {name: read_people(data_root / FOLDER / name / "annot.mat")
                   for name in SEQUENCES}
@@ -78,7 +78,7 @@ class MuPoTS(Benchmark):
         recall = 100 * len(of_true) / len(valid)
         numbers = wacv_metrics(matched.pred_mm, matched.true_mm, protocol.ROOT_JOINT)
         return [
-            NumberGroup("WACV 2023", f"{_TEXT}; matched people, 17 joints relative to the pelvis,"
+            MetricGroup("WACV 2023", f"{_TEXT}; matched people, 17 joints relative to the pelvis,"
                         " metric truth", {**numbers, "recall": recall}),
             *matched.groups(),
         ]
@@ -94,7 +94,7 @@ class _Matched:
     sequences: np.ndarray
     num_annotated: np.ndarray
 
-    def groups(self) -> list[NumberGroup]:
+    def groups(self) -> list[MetricGroup]:
         """Returns the official numbers, for all combinations and all sequences."""
         groups = []
         for universal, relative, rescaled in itertools.product((True, False), repeat=3):
@@ -107,7 +107,7 @@ class _Matched:
                      f"bones {'rescaled' if rescaled else 'as predicted'}")
             flat = {f"{metric} {name}": values[i] for metric, values in numbers.items()
                     for i, name in enumerate((*SEQUENCES, "mean"))}
-            groups.append(NumberGroup(title, f"{_TEXT}; PCK at 150 mm and AUC of 14 joints", flat))
+            groups.append(MetricGroup(title, f"{_TEXT}; PCK at 150 mm and AUC of 14 joints", flat))
         return groups
 
 

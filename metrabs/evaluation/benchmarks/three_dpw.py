@@ -24,8 +24,8 @@ from metrabs.evaluation.benchmarks.base import (
     Predictions,
 )
 from metrabs.evaluation.metrics import wacv_metrics
-from metrabs.evaluation.numbers import NumberGroup
 from metrabs.evaluation.protocols import three_dpw as protocol
+from metrabs.evaluation.report import MetricGroup
 from metrabs.geometry.assignment import assign
 from metrabs.geometry.camera import Camera
 from metrabs.settings import setting
@@ -86,7 +86,7 @@ class ThreeDpw(Benchmark):
             temporary.write_bytes(pickle.dumps({"jointPositions": tracks_m}, protocol=4))
             temporary.replace(target)
 
-    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[NumberGroup]:
+    def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
         """Judges a folder of tracks."""
         if self.smoothing not in _SMOOTHING:
             raise UserError(f"smoothing is one of {', '.join(_SMOOTHING)}, not {self.smoothing}.")
@@ -103,13 +103,13 @@ class ThreeDpw(Benchmark):
         text = (f"{'test split' if self.testset_only else 'all sequences'}, 24 SMPL joints "
                 f"relative to the pelvis, smoothing: {self.smoothing}")
         return [
-            NumberGroup("WACV 2023", text,
+            MetricGroup("WACV 2023", text,
                         wacv_metrics(pred_mm, true_mm, protocol.ROOT_JOINT)),
-            NumberGroup("Official", f"{text}; PCK and NCPS of the major joints",
+            MetricGroup("Official", f"{text}; PCK and NCPS of the major joints",
                         protocol.classic_numbers(pred_mm, true_mm)),
-            NumberGroup("Worst joint", f"{text}; major joints after Procrustes alignment",
+            MetricGroup("Worst joint", f"{text}; major joints after Procrustes alignment",
                         protocol.pose_shares(pred_mm, true_mm)),
-            NumberGroup("PCK", f"{text}; major joints",
+            MetricGroup("PCK", f"{text}; major joints",
                         protocol.joint_shares(pred_mm, true_mm)),
         ]
 

@@ -6,8 +6,8 @@ import pytest
 from metrabs.errors import UserError
 from metrabs.evaluation.benchmarks import human36m
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark
-from tests.data_preparation.benchmarks.oracle import Oracle, write_grey_images
 from tests.data_preparation.fakes import h36m as fake
+from tests.evaluation.oracle import Oracle, write_grey_images
 
 # Where the 17 joints are among the 32 of the raw data.
 RAW_POSITIONS = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)

@@ -6,9 +6,9 @@ import pytest
 from metrabs.datasets.mpi_inf_3dhp import camera_of
 from metrabs.evaluation.benchmarks.mpi_inf_3dhp import MpiInf3dhp
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark
-from tests.data_preparation.benchmarks.oracle import Oracle, all_paths, write_grey_images
 from tests.data_preparation.fakes import tdhp as fake
 from tests.data_preparation.fakes import toolkit
+from tests.evaluation.oracle import Oracle, all_paths, write_grey_images
 
 
 def _true_pose_mm(image_path: str) -> np.ndarray:

@@ -6,8 +6,8 @@ import pytest
 from metrabs.errors import UserError
 from metrabs.evaluation.benchmarks.mupots import MuPoTS
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark
-from tests.data_preparation.benchmarks.oracle import Oracle, all_paths, write_grey_images
 from tests.data_preparation.fakes import mupots as fake
+from tests.evaluation.oracle import Oracle, all_paths, write_grey_images
 
 
 @pytest.fixture(scope="module")

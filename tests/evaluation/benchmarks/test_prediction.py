@@ -17,7 +17,7 @@ from metrabs.evaluation.benchmarks.base import (
     read_sorted_predictions,
 )
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark, predict_frames
-from tests.data_preparation.benchmarks.oracle import Oracle, write_grey_images
+from tests.evaluation.oracle import Oracle, write_grey_images
 
 _OPTIONS = PredictionOptions("smpl_24")
 _POSES = {level: np.full([level % 3, 4, 3], 1000.0 + level) for level in range(12)}

@@ -11,9 +11,9 @@ from metrabs.evaluation.benchmarks import association
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark
 from metrabs.evaluation.benchmarks.three_dpw import ThreeDpw, _continued
 from metrabs.geometry.camera import Camera
-from tests.data_preparation.benchmarks.oracle import Oracle, all_paths, write_grey_images
 from tests.data_preparation.fakes import tdpw as fake
 from tests.data_preparation.fakes.toolkit import project
+from tests.evaluation.oracle import Oracle, all_paths, write_grey_images
 
 _KNOWN_CAMERA = Camera(intrinsic_matrix=fake.camera(0).intrinsic_matrix)
 

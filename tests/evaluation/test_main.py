@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from metrabs.evaluation.__main__ import main
-from tests.data_preparation.benchmarks.oracle import Oracle, write_grey_images
 from tests.data_preparation.fakes import mupots as fake
+from tests.evaluation.oracle import Oracle, write_grey_images
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_numbers_are_printed_and_written_and_predictions_can_be_evaluated_again(
 
 @pytest.mark.parametrize(("arguments", "message", "code"), [
     ([], "Name a benchmark", 1), (["nonsense"], "nonsense", 1),
-    (["mupots"], "--model and --output", 1), (["mupots", "--no_such_flag=1"], "no_such_flag", 2),
+    (["mupots"], "--model and --output", 1), (["mupots", "--unknown_flag=1"], "unknown_flag", 2),
     (["poster-table", "--results=/nowhere"], "no results", 1),
 ])  # fmt: skip
 def test_mistakes_are_one_line(arguments, message, code, root, capsys):
