@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Callable, Optional
@@ -12,7 +11,7 @@ import pytest
 from absl import flags
 
 from metrabs.command import (
-    DataFolders,
+    DataFolderSettings,
     asks_for_help,
     data_root_of,
     define_data_root,
@@ -200,14 +199,13 @@ def test_a_tool_chooses_its_exit_code_and_message_after_an_interruption(
     assert capsys.readouterr().err == "error: Stopped.\n"
 
 
-def test_data_folders_are_those_of_the_process(
+def test_data_folders_are_settings(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATA_ROOT", "/data")
     monkeypatch.setenv("CACHE_DIR", "/caches")
     monkeypatch.chdir(tmp_path)
-    assert DataFolders().use() == pathlib.Path("/data")
-    assert os.environ["CACHE_DIR"] == "/caches"
-    assert DataFolders("mine", "my_caches").use() == tmp_path / "mine"
-    assert os.environ["DATA_ROOT"] == f"{tmp_path}/mine"
-    assert os.environ["CACHE_DIR"] == f"{tmp_path}/my_caches"
+    folders = DataFolderSettings().folders()
+    assert (folders.root, folders.cache) == (pathlib.Path("/data"), pathlib.Path("/caches"))
+    folders = DataFolderSettings("mine", "my_caches").folders()
+    assert (folders.root, folders.cache) == (tmp_path / "mine", tmp_path / "my_caches")
