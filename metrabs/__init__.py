@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from metrabs.estimator.export import export_estimator
     from metrabs.geometry.camera import Camera
     from metrabs.hub import load_model
-    from metrabs.predict.predictor import PredictionSettings, Predictor
+    from metrabs.predict.predictor import Predictor
+    from metrabs.predict.settings import PredictionSettings
     from metrabs.skeletons import JointInfo
     from metrabs.training.export import export_crop_model
     from metrabs.training.train import train
@@ -37,7 +38,7 @@ _MODULES = {
     "Pose3DExample": "metrabs.data.examples",
     "PoseDataset": "metrabs.data.examples",
     "PoseEstimator": "metrabs.estimator.estimator",
-    "PredictionSettings": "metrabs.predict.predictor",
+    "PredictionSettings": "metrabs.predict.settings",
     "Predictor": "metrabs.predict.predictor",
     "UserError": "metrabs.errors",
     "export_crop_model": "metrabs.training.export",

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from metrabs.errors import UserError, unknown_name_error
 from metrabs.predict.cameras import CameraChoice
+from metrabs.predict.settings import PredictionSettings
 from metrabs.skeletons.tables import Skeleton
 
 
@@ -34,42 +35,6 @@ class FramePoses:
     def num_people(self) -> int:
         """n."""
         return len(self.scores)
-
-
-@dataclasses.dataclass(frozen=True)
-class PredictionSettings:
-    """Arguments of the model's functions that do not change between images, see its reference.
-
-    Attributes:
-        skeleton: name of the output format; '' is all joints.
-        num_aug: views per person that are averaged.
-        antialias_factor: supersampling of the crops.
-        internal_batch_size: largest number of crops at once.
-        detector_threshold: smallest score of a detection.
-        detector_nms_iou_threshold: overlap above which detections are merged.
-        max_detections: people per image, the best first; -1: all.
-        detector_flip_aug: the detector also sees the mirrored image.
-        suppress_implausible_poses: drop improbable and duplicate poses.
-    """
-
-    skeleton: str = ""
-    num_aug: int = 5
-    antialias_factor: int = 1
-    internal_batch_size: int = 64
-    detector_threshold: float = 0.3
-    detector_nms_iou_threshold: float = 0.7
-    max_detections: int = -1
-    detector_flip_aug: bool = False
-    suppress_implausible_poses: bool = True
-
-    def __post_init__(self) -> None:
-        for name, least in (("num_aug", 1), ("antialias_factor", 1), ("internal_batch_size", 0),
-                            ("max_detections", -1)):
-            if getattr(self, name) < least:
-                raise UserError(f"--{name} must be at least {least}, not {getattr(self, name)}.")
-        for name in ("detector_threshold", "detector_nms_iou_threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"--{name} must be between 0 and 1, not {getattr(self, name)}.")
 
 
 class Predictor:

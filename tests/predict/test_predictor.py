@@ -9,7 +9,8 @@ import tensorflow as tf
 from metrabs.errors import UserError
 from metrabs.estimator.input_checks import require
 from metrabs.predict.cameras import CameraChoice
-from metrabs.predict.predictor import PredictionSettings, Predictor
+from metrabs.predict.predictor import Predictor
+from metrabs.predict.settings import PredictionSettings
 from tests.predict.fakes import SKELETON, FakeModel
 
 SETTINGS = PredictionSettings(skeleton="three", num_aug=2, max_detections=4)
@@ -71,13 +72,6 @@ def test_other_models_are_refused():
 def test_unknown_skeleton_lists_the_known_ones():
     with pytest.raises(UserError, match="skeleton 'smpl'. Known: 'three'"):
         Predictor(FakeModel(), CameraChoice(), PredictionSettings(skeleton="smpl"))
-
-
-@pytest.mark.parametrize("name", ["num_aug", "antialias_factor", "internal_batch_size",
-                                  "max_detections"])
-def test_impossible_settings_are_refused(name):
-    with pytest.raises(UserError, match=f"--{name}"):
-        PredictionSettings(**{name: -2})
 
 
 def test_exhausted_memory_is_explained():

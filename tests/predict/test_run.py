@@ -9,8 +9,9 @@ import pytest
 from metrabs.errors import UserError
 from metrabs.predict.cameras import CameraChoice
 from metrabs.predict.given_boxes import GivenBoxes
-from metrabs.predict.predictor import PredictionSettings, Predictor
+from metrabs.predict.predictor import Predictor
 from metrabs.predict.run import Outputs, Run, check_same_settings, record_settings
+from metrabs.predict.settings import PredictionSettings
 from metrabs.predict.sources import find_sources
 from tests.predict.fakes import FakeModel, write_image, write_video
 
