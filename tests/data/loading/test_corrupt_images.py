@@ -47,7 +47,7 @@ def test_replacements_that_are_broken_are_replaced_and_named_too():
 
 
 def test_a_dataset_without_any_readable_image_is_an_error():
-    with pytest.raises(UserError, match="20 images, one after the other.*does not exist"):
+    with pytest.raises(UserError, match="20 images in a row.*does not exist"):
         load_with_fallback(loader(set(range(0, 40, 2))), EXAMPLES, 0, [0])
 
 

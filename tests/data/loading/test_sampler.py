@@ -110,7 +110,7 @@ def test_without_shares_all_examples_are_one_section():
 
 
 def test_a_missing_or_extra_section_is_named():
-    with pytest.raises(UserError, match="Without any example: gpa; without a share: x"):
+    with pytest.raises(UserError, match="Without any example: gpa; not in batches: x"):
         BatchSampler(NamedExamples(["h36m", "x"]), 2, 1, {"h36m": 1, "gpa": 1})
 
 
