@@ -71,7 +71,7 @@ class AcaeConfig:
     def total_steps(self, num_train: int) -> int:
         """Returns the number of steps of the run for this many training poses.
 
-        A pass has `ceil(num_train / batch_size)` steps; the release leaves the rounding open.
+        A pass has `ceil(num_train / batch_size)` steps; the paper leaves the rounding open.
         """
         return self.num_steps or self.num_epochs * -(-num_train // self.batch_size)
 

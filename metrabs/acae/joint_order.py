@@ -15,8 +15,8 @@ class JointOrder:
     """Left, then right, then central joints.
 
     Attributes:
-        permutation: original index of every joint of the new order; `poses[:, permutation]`.
-        num_sided: number of left and right joints together.
+        permutation: Original index of each joint of the new order; `poses[:, permutation]`.
+        num_sided: Number of left and right joints together.
     """
 
     permutation: np.ndarray
@@ -37,11 +37,11 @@ def order_by_side(joint_names: Sequence[str]) -> JointOrder:
     """Groups joints by the first letter of their names: l, r or any other.
 
     Args:
-        joint_names: names in the original order, such as 'lelb_h36m'.
+        joint_names: Names in the original order, such as 'lelb_h36m'.
 
     Raises:
         UserError: a name is given twice, or a joint has a side by its name but no partner on the
-            other side (as 'root' would: it starts with r). The release loses such joints.
+            other side ('root', for example, starts with r). The original drops such joints.
     """
     names = list(joint_names)
     index_of = {name: i for i, name in enumerate(names)}

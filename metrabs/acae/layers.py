@@ -10,7 +10,7 @@ a row per joint and a column per latent point:
 Sharing S, Q, X and C makes swapping the sides of the joints the same as swapping the sides of the
 latents. Normalising the columns makes the combinations affine, so that a shift of all input
 points shifts all output points; since all coordinates share the weights, every linear map of space
-(rotation, scaling, mirroring) carries over, too.
+(rotation, scaling, mirroring) also carries over.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ class AffineCombinationLayer(tf.keras.layers.Layer):
         """Creates the layer.
 
         Args:
-            num_joints_sided: number of left and right joints together.
-            num_joints_central: number of joints without a side.
-            num_latents_sided: number of left and right latent points together.
-            num_latents_central: number of latent points without a side.
+            num_joints_sided: Number of left and right joints together.
+            num_joints_central: Number of joints without a side.
+            num_latents_sided: Number of left and right latent points together.
+            num_latents_central: Number of latent points without a side.
             direction: 'encode' or 'decode'.
-            chiral: share weights between the sides; otherwise both copies of the blocks S, Q, X
+            chiral: Whether the sides share weights; otherwise both copies of the blocks S, Q, X
                 and C are independent.
-            seed: of the initial weights, uniform in [-0.1, 1].
-            **kwargs: arguments of the Keras layer.
+            seed: Random seed of the initial weights, uniform in [-0.1, 1].
+            **kwargs: Arguments of the Keras layer.
         """
         super().__init__(**{"dtype": "float32", **kwargs})
         if direction not in DIRECTIONS:

@@ -1,4 +1,4 @@
-"""The poses an autoencoder learns from: which are usable, which are for testing, their order."""
+"""Poses to train an autoencoder on: validation, train-test split, batches."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def checked_poses(poses: np.ndarray, joint_names: Sequence[str]) -> np.ndarray:
 
 
 def drop_invalid_poses(poses: np.ndarray, kind: str) -> np.ndarray:
-    """Leaves out poses that are not finite or not entirely in front of the camera.
+    """Drops poses that are not finite or not entirely in front of the camera.
 
     Args:
-        poses: camera-space poses `[n, joints, 3]`, mm.
-        kind: what to call them in messages.
+        poses: Camera-space poses `[n, joints, 3]`, mm.
+        kind: Name of these poses in messages.
 
     Raises:
-        UserError: nothing is left.
+        UserError: no pose is left.
     """
     is_good = np.isfinite(poses).all(axis=(1, 2)) & (poses[..., 2] > 0).all(axis=1)
     if is_good.all() and len(poses):
@@ -45,14 +45,14 @@ def drop_invalid_poses(poses: np.ndarray, kind: str) -> np.ndarray:
             f"None of the {len(poses)} {kind} poses is finite and in front of the camera (z > 0); "
             "camera-space coordinates are needed."
         )
-    _logger.warning("Left out %d of %d %s poses.", (~is_good).sum(), len(poses), kind)
+    _logger.warning("Dropped %d of %d %s poses.", (~is_good).sum(), len(poses), kind)
     return poses[is_good]
 
 
 def train_test_split(
     poses: np.ndarray, test_fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Splits poses at random into those for training and those for testing."""
+    """Splits poses at random into training and test poses."""
     order = np.random.default_rng(seed).permutation(len(poses))
     num_test = round(len(poses) * test_fraction)
     return poses[np.sort(order[num_test:])], poses[np.sort(order[:num_test])]
@@ -61,7 +61,7 @@ def train_test_split(
 def batch_indices(
     num_poses: int, batch_size: int, start_step: int, num_steps: int, seed: int
 ) -> np.ndarray:
-    """Chooses the poses of some steps: one random permutation after another, endlessly.
+    """Samples the poses of some steps from an endless sequence of random permutations.
 
     The result depends on the step numbers only, not on where an earlier call ended.
 

@@ -33,7 +33,7 @@ _TEST_BATCH_SIZE = 1024
 
 @dataclasses.dataclass(frozen=True)
 class AcaeProgress:
-    """How far the training is.
+    """Progress of the training.
 
     Attributes:
         step: completed steps.
@@ -41,7 +41,7 @@ class AcaeProgress:
         loss: mean objective of the steps since the last report.
         reconstruction: its reconstruction part, metres.
         sparsity: its sparsity part, before weighting.
-        test_reconstruction: reconstruction part on all test poses; None where not computed now.
+        test_reconstruction: reconstruction part on all test poses; None where it is not computed.
     """
 
     step: int
@@ -63,16 +63,16 @@ def train_acae(
     """Learns latent keypoints from poses.
 
     The poses are predictions of a model with separate heads (pseudo-labels), so that every pose
-    has all joints. Poses with a non-finite coordinate or a depth that is not positive are left
-    out. For the same arguments the result is the same, also after an interruption.
+    has all joints. Poses with a non-finite coordinate or a depth that is not positive are
+    dropped. The result only depends on the arguments, not on interruptions.
 
     Args:
-        poses_train: camera-space poses `[n, joints, 3]`, mm; may be memory-mapped.
-        joint_names: names of the joints; l... and r... are left and right.
-        config: settings; default: those of the release.
-        poses_test: poses for testing only; default: a random share of `poses_train`.
-        on_progress: is called after every few hundred steps. It may raise to stop the training.
-        checkpoint_dir: where to keep the state (in a subfolder named after settings and poses);
+        poses_train: Camera-space poses `[n, joints, 3]`, mm; may be memory-mapped.
+        joint_names: Names of the joints; l... and r... are left and right.
+        config: Settings; default: those of the original.
+        poses_test: Poses for testing only; default: a random fraction of `poses_train`.
+        on_progress: Function to call every few hundred steps. It may raise to stop the training.
+        checkpoint_dir: Folder for the state (in a subfolder named after settings and poses);
             the same call continues from there.
 
     Returns:
@@ -169,7 +169,7 @@ class _Trainer:
         indices = batch_indices(
             len(self.poses_train), self.config.batch_size, start_step, num_steps, self.config.seed
         )
-        # Always of the same size, so that the loop is compiled only once.
+        # The size is constant, so that the loop is compiled only once.
         shape = (STEPS_PER_CALL, self.config.batch_size, len(self.order.permutation), 3)
         batches = np.zeros(shape, np.float32)
         batches[:num_steps] = np.take(self.poses_train[indices], self.order.permutation, axis=2)

@@ -24,7 +24,7 @@ class AffineWeights:
     Attributes:
         w1: `[joints, latents]` float32; `latent_l = sum_j joint_j * w1[j, l]`.
         w2: `[latents, joints]` float32; `joint_j = sum_l latent_l * w2[l, j]`.
-        joint_names: names in the order of the joints; None where a file does not tell.
+        joint_names: Names in the order of the joints; None where a file has no names.
     """
 
     w1: np.ndarray
@@ -88,7 +88,7 @@ class AffineWeights:
             )
         for name, matrix in (("w1", self.w1), ("w2", self.w2)):
             sums = matrix.sum(axis=0, dtype=np.float64)
-            if not np.all(np.abs(sums - 1) < _SUM_TOLERANCE):  # NaN fails, too
+            if not np.all(np.abs(sums - 1) < _SUM_TOLERANCE):  # also rejects NaN
                 worst = sums[np.argmax(np.nan_to_num(np.abs(sums - 1), nan=np.inf))]
                 raise UserError(
                     f"Columns of affine weights must sum to 1, but one of '{name}' sums to "
@@ -100,9 +100,9 @@ def save_affine_weights(path: PathLike, weights: AffineWeights, **extra: Any) ->
     """Writes weights to an .npz file.
 
     Args:
-        path: file name; the suffix .npz is expected.
-        weights: what to write.
-        **extra: further arrays; readers that look for `w1` and `w2` are not disturbed by them.
+        path: File name; the suffix .npz is expected.
+        weights: Weights to write.
+        **extra: Further arrays, which readers of `w1` and `w2` ignore.
     """
     arrays = {"w1": weights.w1, "w2": weights.w2, **extra}
     if weights.joint_names is not None:
@@ -160,16 +160,16 @@ def find_affine_weights(
 
 
 def zero_small_weights(weights: AffineWeights, threshold: float) -> AffineWeights:
-    """Sets weights below a threshold to zero and normalises the columns again.
+    """Sets weights below a threshold to zero and renormalises the columns.
 
-    Mirror symmetry is kept, since mirrored entries are equal and meet the same fate.
+    Mirror symmetry is kept, since mirrored entries are equal and are thresholded identically.
 
     Args:
-        weights: trained weights.
-        threshold: absolute values below it become zero; 0.001 to 0.01 is sensible.
+        weights: Trained weights.
+        threshold: Absolute values below it become zero; 0.001 to 0.01 is sensible.
 
     Raises:
-        UserError: nothing would be left in some column.
+        UserError: a column would lose most of its weight.
     """
     return AffineWeights(
         _thresholded(weights.w1, threshold), _thresholded(weights.w2, threshold),

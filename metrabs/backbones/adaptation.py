@@ -1,15 +1,15 @@
 """Rebuilding a Keras model with some layers changed, and the changed layers themselves.
 
-Pose estimation needs to know where in the image each feature looks. With TensorFlow's SAME
-padding, that depends on the parity of the input size, and the features' receptive fields sit off
-the centres of their cells. Two changes give feature i of an output stride of 32 the receptive
+Pose estimation needs to know which image position each feature represents. With TensorFlow's
+SAME padding, that depends on the parity of the input size, and the receptive fields of features
+are not centred on their cells. Two changes give feature i of an output stride of 32 the receptive
 field centre 32 i + 16 (MobileNetV3: 32 i + 17, since its stem stays as it is):
 
-* fixed padding: strided layers pad (kernel - 1) / 2 on both sides, whatever the size;
-* centred stride: the last strided layer samples one of its pixels further right and down.
+* fixed padding: strided layers pad (kernel - 1) / 2 on both sides, for any size;
+* centred stride: the last strided layer samples one of its input pixels further right and down.
 
 A `Rule` maps (layer class, layer configuration) to new ones; `rebuild` applies rules to every
-layer of a model. Thus networks need not be written anew, and their weights still fit.
+layer of a model. Networks thus need not be rewritten, and their weights still fit.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def fixed_padding(kernel_size: int, shift: int = 0, dilation: int = 1) -> tuple[
     """Returns (before, after), the padding of one spatial axis; negative numbers crop.
 
     Args:
-        kernel_size: of the layer, in pixels.
-        shift: by how many pixels the sampling grid moves right and down.
-        dilation: of the layer.
+        kernel_size: Kernel size of the layer, in pixels.
+        shift: Number of pixels by which the sampling grid moves right and down.
+        dilation: Dilation of the layer.
     """
     total = (kernel_size - 1) * dilation
     return total // 2 - shift, total - total // 2 + shift
 
 
 class _FixedPadding:
-    """Mixin for Keras convolutions and poolings with VALID padding: pads before them."""
+    """Mixin for Keras convolutions and poolings with VALID padding: adds fixed padding."""
 
     def __init__(self, *args: Any, shift: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # padding is VALID by default
@@ -57,7 +57,7 @@ class _FixedPadding:
 
 
 class FixedPaddingConv2D(_FixedPadding, tf.keras.layers.Conv2D):
-    """Convolution with padding that does not depend on the input size; see the module's text."""
+    """Convolution with padding that does not depend on the input size; see the module."""
 
 
 class FixedPaddingDepthwiseConv2D(_FixedPadding, tf.keras.layers.DepthwiseConv2D):
@@ -149,12 +149,12 @@ def use_group_norm() -> Rule:
 def rebuild(model: tf.keras.Model, rules: Sequence[Rule]) -> tf.keras.Model:
     """Returns a model of the same layers, names and weights, changed by the rules in order.
 
-    Of a layer that has become one with less weights, the first ones are kept: scale and offset of
-    a batch normalisation that has become a group normalisation.
+    A layer that is replaced by one with fewer weights keeps its first weights: scale and offset,
+    for a batch normalisation that has become a group normalisation.
     """
 
     def clone(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-        """Builds the layer anew after all rules have seen its settings."""
+        """Builds the layer anew from the settings that all rules have changed."""
         cls, config = type(layer), layer.get_config()
         for rule in rules:
             cls, config = rule(cls, config)

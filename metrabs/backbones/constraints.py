@@ -14,11 +14,11 @@ def kernel_norm_constraint(limit: float, depthwise: bool) -> tf.keras.constraint
     """Scales kernels down to an L2 norm of at most `limit`, per output filter.
 
     A kernel w of norm n becomes `w * clip(n, 0, limit) / (n + 1e-7)`, so even kernels below the
-    limit shrink by a hair (as released).
+    limit shrink slightly (as in the original).
 
     Args:
-        limit: the largest norm.
-        depthwise: the kernel is `[h, w, channels, 1]`, and each channel is a filter.
+        limit: Largest norm.
+        depthwise: Whether the kernel is `[h, w, channels, 1]`, and each channel is a filter.
     """
     axis = [0, 1] if depthwise else [0, 1, 2]
     return tf.keras.constraints.MinMaxNorm(0.0, limit, rate=1.0, axis=axis)

@@ -1,9 +1,9 @@
-"""EfficientNet-Lite0: small, ReLU6, no squeeze-and-excitation, quick on ordinary processors.
+"""EfficientNet-Lite0: small, ReLU6, no squeeze-and-excitation, fast on CPUs.
 
 Tan & Le, ICML 2019, and the TensorFlow TPU repository's description of the Lite variants. Strided
 layers have fixed padding and a centred last stride like the other backbones, so the receptive
 field centre of feature i is 32 i + 16 (centred) or 32 i pixels. The pretrained weights come from
-a network with SAME padding, whose centres are 32 i + 31: each strided layer looks one of its
+a network with SAME padding, whose centres are 32 i + 31: each strided layer samples one of its
 pixels further to the upper left here, which fine-tuning absorbs (just as with EfficientNetV2).
 """
 

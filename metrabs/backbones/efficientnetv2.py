@@ -1,10 +1,10 @@
 """EfficientNetV2 from `keras.applications`, with fixed padding and a centred last stride.
 
 Receptive field centre of feature i: 32 i + 16 (centred) or 32 i pixels, and 32 i + 31 in the
-unchanged network. Input in -1..1 for all sizes, also B0 to B3 (as released).
+unchanged network. Input in -1..1 for all sizes, also B0 to B3 (as in the original).
 
-XL is built by Keras, too, from a table of its stages. Keras tells the blocks of a stage apart by
-a letter, which are too few for the 32 blocks of its sixth stage: the last six of them are called
+XL is also built by Keras, from a table of its stages. Keras names the blocks of a stage by
+letters, which are too few for the 32 blocks of its sixth stage: the last six of them are called
 block7, and the blocks of the seventh stage block8.
 """
 
@@ -65,7 +65,7 @@ def efficientnetv2_rules(network: tf.keras.Model, centered_stride: bool) -> list
 
 
 def _efficientnetv2_xl(**kwargs: Any) -> tf.keras.Model:
-    # Keras offers the constructor of all sizes only here.
+    # The constructor of all sizes has no public name in Keras.
     from keras.src.applications.efficientnet_v2 import EfficientNetV2
 
     # Keras follows the layers from the last to the first by recursion, here and whenever the
@@ -84,7 +84,7 @@ def _efficientnetv2_xl(**kwargs: Any) -> tf.keras.Model:
 def _stage(
     index: int, num_blocks: int, stride: int, expansion: int, channels_in: int, channels_out: int
 ) -> dict[str, Any]:
-    """Describes a stage as Keras wants it."""
+    """Describes a stage in the format of Keras."""
     is_fused = index < _NUM_FUSED_STAGES
     return {
         "kernel_size": 3,

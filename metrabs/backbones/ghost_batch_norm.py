@@ -13,7 +13,7 @@ class GhostBatchNormalization(tf.keras.layers.BatchNormalization):
 
     The moving statistics are updated group after group, so that one step of g groups leaves
     `momentum ** g` of the old value. At test time it is ordinary batch normalisation, and its
-    weights are the same (Hoffer et al., 2017; order of updates as released).
+    weights are the same (Hoffer et al., 2017; order of updates as in the original).
 
     Args:
         group_sizes: examples per group, in batch order, summing to the batch size; or one number:

@@ -1,4 +1,4 @@
-"""From RGB in 0..1 to what each family of networks was trained on, always in float32."""
+"""Scaling of RGB in 0..1 to the input range of each family of networks, always in float32."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Union
 import tensorflow as tf
 
 InputScaling = Callable[[tf.Tensor], tf.Tensor]
-"""Symbolic image `[B, H, W, 3]`, RGB in 0..1 -> what the network takes."""
+"""Symbolic image `[B, H, W, 3]`, RGB in 0..1 -> input of the network."""
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STDEV = (0.229, 0.224, 0.225)
@@ -36,14 +36,14 @@ def imagenet_mean_stdev(image: tf.Tensor) -> tf.Tensor:
 def caffe_bgr(image: tf.Tensor) -> tf.Tensor:
     """BGR in 0..255 minus the mean: ResNet V1 (Keras weights, which come from Caffe).
 
-    Deviation: the release subtracts the means in this order from RGB, and so exchanges red and
-    blue of the pretrained network; `caffe_rgb` is for its weights.
+    Deviation: the original implementation subtracts the means in this order from RGB, and so swaps
+    red and blue of the pretrained network; `caffe_rgb` is for its weights.
     """
     return _rescale(image[..., ::-1], 255.0, [-m for m in _CAFFE_MEAN_BGR])
 
 
 def caffe_rgb(image: tf.Tensor) -> tf.Tensor:
-    """RGB in 0..255 minus the BGR mean, as released."""
+    """RGB in 0..255 minus the BGR mean, as in the original."""
     return _rescale(image, 255.0, [-m for m in _CAFFE_MEAN_BGR])
 
 

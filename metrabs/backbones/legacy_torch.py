@@ -1,6 +1,6 @@
 """Reading weights from files in PyTorch's old format (before 1.6), without PyTorch.
 
-Such a file is a row of five pickles (magic number, protocol, system information, the state dict,
+Such a file is a sequence of five pickles (magic number, protocol, system information, state dict,
 the list of storage keys), then, for each key, an int64 element count and the raw elements. The
 pickles are read by an unpickler that admits nothing but what a dict of tensors needs.
 """
@@ -93,7 +93,7 @@ class _Unpickler(pickle.Unpickler):
         self._dtypes = dtypes
 
     def find_class(self, module: str, name: str) -> Any:
-        """Admits what tensors are made of, and refuses everything else."""
+        """Admits the parts of tensors and rejects everything else."""
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):

@@ -1,7 +1,7 @@
 """MobileNetV3 from `keras.applications`, with the Conv_2 head, fixed padding, centred last stride.
 
 Keras moved the 1x1 convolution Conv_2 behind the pooling of the classifier. Here it stays on the
-feature map, as in the release. Receptive field centre of feature i: 32 i + 17 (centred; the stem
+feature map, as in the original. Receptive field centre of feature i: 32 i + 17 (centred; the stem
 keeps its SAME padding) or 32 i + 1 pixels.
 """
 

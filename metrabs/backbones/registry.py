@@ -2,7 +2,7 @@
 
 To add a backbone, add one row to `_table`: a builder `(weights) -> Keras model without head`, the
 scaling of its input, and the rules that fix its padding and centre its last stride. A builder may
-take any Keras model, from `keras.applications` or written in a module of this package.
+use any Keras model, from `keras.applications` or written in a module of this package.
 """
 
 from __future__ import annotations
@@ -126,23 +126,23 @@ def build_backbone(
     """Builds a backbone that takes RGB crops in 0..1.
 
     Args:
-        name: see `backbone_names`; case, underscores and hyphens do not matter.
-        proc_side: side of the crops in pixels, a multiple of the stride.
+        name: See `backbone_names`; case, underscores and hyphens do not matter.
+        proc_side: Side of the crops in pixels, a multiple of the stride.
         weights: 'imagenet', 'none' or the path of a Keras weights file.
-        centered_stride: centre the sampling grid of the last strided stage.
-        ghost_batch_sizes: group sizes of ghost batch normalisation; empty: ordinary.
-        batch_norm_momentum: of the moving statistics; None: the backbone's own.
-        group_norm: group normalisation in place of batch normalisation (ResNets only).
-        kernel_norm_limit: largest norm of convolution kernels (EfficientNetV2 only).
-        stride: output stride; only 32 is offered.
-        caffe_channel_order: 'rgb' feeds ResNet V1 as the release does, for its weights.
+        centered_stride: Whether to centre the sampling grid of the last strided stage.
+        ghost_batch_sizes: Group sizes of ghost batch normalisation; empty: ordinary.
+        batch_norm_momentum: Momentum of the moving statistics; None: the backbone's own.
+        group_norm: Whether group normalisation replaces batch normalisation (ResNets only).
+        kernel_norm_limit: Largest norm of convolution kernels (EfficientNetV2 only).
+        stride: Output stride; only 32 is supported.
+        caffe_channel_order: 'rgb' feeds ResNet V1 as the original does, for its weights.
 
     Returns:
         Callable `(image [B, S, S, 3], training=False) -> features [B, S/32, S/32, C]`, where C is
         its attribute `feature_channels`. Its precision is Keras' global policy at this moment.
 
     Raises:
-        UserError: unknown name, unsupported stride or size, weights that cannot be had.
+        UserError: unknown name, unsupported stride or size, or unavailable weights.
     """
     name = canonical_backbone_name(name)
     _check_geometry(proc_side, stride)
@@ -168,14 +168,14 @@ def build_backbone(
 
 
 def ensure_weights(name: str, weights: str) -> None:
-    """Makes sure that a backbone's first weights can be had, downloading them where needed.
+    """Ensures that a backbone's initial weights are available, downloading them if needed.
 
     Args:
         name: see `backbone_names`.
         weights: 'imagenet', 'none' or the path of a Keras weights file.
 
     Raises:
-        UserError: unknown name, or weights that cannot be had or do not fit.
+        UserError: unknown name, or weights that are unavailable or do not fit.
     """
     name = canonical_backbone_name(name)
     if weights != "none":

@@ -1,7 +1,7 @@
-"""Where a backbone's first weights come from: a download of Keras, a file, or nowhere.
+"""Initial weights of backbones: downloaded by Keras, or from a file.
 
 Keras downloads a file once and keeps it in ~/.keras/models. On a machine without network, copy
-that folder from another one, or name a file by --backbone_weights.
+that folder from another one, or give a file by --backbone_weights.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from metrabs.errors import UserError
 
-# How Keras' messages begin when a file cannot be had or came damaged.
+# Beginnings of Keras' messages about failed and damaged downloads.
 _DOWNLOAD_FAILURES = ("URL fetch failure", "Incomplete or corrupted file")
 NetworkBuilder = Callable[[Optional[str]], tf.keras.Model]
 
@@ -24,8 +24,8 @@ def build_pretrained(build: NetworkBuilder, name: str) -> tf.keras.Model:
     """Builds a network with ImageNet weights, which Keras downloads once to ~/.keras.
 
     Args:
-        build: takes 'imagenet'.
-        name: the backbone's name, for the message.
+        build: Builder that accepts 'imagenet'.
+        name: Name of the backbone, for the message.
 
     Raises:
         UserError: the download fails.
@@ -49,12 +49,12 @@ def load_weights_file(network: tf.keras.Model, path: str) -> None:
     """Loads a Keras weights file whose layers are named as in `keras.applications`.
 
     Args:
-        network: the network without input scaling; layers of the file that it does not have, such
+        network: Network without input scaling; layers of the file that it does not have, such
             as a classifier, are ignored.
-        path: a `.h5` file, as Keras publishes them, or a newer `.weights.h5` file.
+        path: A `.h5` file, as Keras publishes them, or a newer `.weights.h5` file.
 
     Raises:
-        UserError: there is no such file, or it lacks layers of this network.
+        UserError: the file does not exist, or layers of this network are missing in it.
     """
     if not pathlib.Path(path).is_file():
         raise UserError(
@@ -76,7 +76,7 @@ def load_weights_file(network: tf.keras.Model, path: str) -> None:
 
 
 def _check_layers(network: tf.keras.Model, path: str) -> None:
-    """Loading by name skips in silence what the file lacks, so that is looked for first."""
+    """Checks for missing layers, which loading by name would skip silently."""
     with h5py.File(path, "r") as file:
         group = file["model_weights"] if "model_weights" in file else file
         # Names with slashes are groups in groups, which h5py looks up as paths.

@@ -1,1 +1,1 @@
-"""The crop model: heatmap heads, its variants, and the building of it."""
+"""The crop model: heatmap heads, variants, description and construction."""

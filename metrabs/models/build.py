@@ -48,24 +48,24 @@ def build_crop_model(description: ModelDescription, pretrained: bool = True) -> 
             backbone, description.joint_info, model_config, side,
             description.affine_weights, description.bone_lengths_mm,
         )
-        # A symbolic call creates the head's weights and tells Keras the inputs for saving.
+        # A symbolic call creates the head's weights and defines the inputs for saving.
         model((tf.keras.Input([side, side, 3]), tf.keras.Input([3, 3])), training=False)
     return model
 
 
-def parse_ghost_batch_sizes(text: str) -> tuple[int, ...]:
-    """Parses '16,16,32' to (16, 16, 32); empty text to ().
+def parse_ghost_batch_sizes(value: str) -> tuple[int, ...]:
+    """Parses '16,16,32' to (16, 16, 32), and an empty string to ().
 
     Raises:
-        UserError: the text is not a list of positive numbers.
+        UserError: the string is not a list of positive numbers.
     """
     try:
-        sizes = tuple(int(part) for part in text.split(",")) if text.strip() else ()
+        sizes = tuple(int(part) for part in value.split(",")) if value.strip() else ()
     except ValueError:
         sizes = (0,)
     if any(size < 1 for size in sizes):
         raise UserError(
-            f"--ghost_bn must be group sizes such as '16,16,16,16', not '{text}'."
+            f"--ghost_bn must be group sizes such as '16,16,16,16', not '{value}'."
         )
     return sizes
 
@@ -80,7 +80,7 @@ def _check_strides(stride_train: int, stride_test: int) -> None:
 
 @contextlib.contextmanager
 def _dtype_policy(dtype: str) -> Iterator[None]:
-    """Keras layers take their precision from a global policy; it is changed only for a moment."""
+    """Sets Keras' global precision policy temporarily; layers take their precision from it."""
     previous = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy(_POLICIES[dtype])
     try:

@@ -28,12 +28,12 @@ class CropModel(tf.keras.Model):
     """Estimates absolute 3D poses from square person crops.
 
     Args:
-        backbone: callable `(image [B, S, S, 3] in 0..1, training) -> features [B, H, W, C]`.
-        joint_info: the joints that come out.
-        model_config: settings of heads, reconstruction and variant.
-        proc_side: side S of the crops, in pixels.
-        affine_weights: the autoencoder, for variants that use one.
-        bone_lengths_mm: `[E]`, usual length of each edge of the joints, for Model25D.
+        backbone: Callable `(image [B, S, S, 3] in 0..1, training) -> features [B, H, W, C]`.
+        joint_info: Joints that the model predicts.
+        model_config: Settings of heads, reconstruction and variant.
+        proc_side: Side S of the crops, in pixels.
+        affine_weights: Autoencoder, for variants that use one.
+        bone_lengths_mm: `[E]`, typical length of each edge of the joints, for Model25D.
 
     Attributes:
         joint_names: string variable `[J]`, survives in checkpoints and SavedModels.
@@ -94,7 +94,7 @@ class CropModel(tf.keras.Model):
             training: passed to the layers (batch normalisation, dropout).
 
         Returns:
-            `[B, J, 3]` float32, mm in camera space (of Metro: in a box somewhere).
+            `[B, J, 3]` float32, mm in camera space (for Metro: in a box at an unknown place).
         """
         image, intrinsics = inputs
         _, coords2d, coords3d_rel = self.backbone_and_head(image, training=training)
@@ -116,7 +116,7 @@ class CropModel(tf.keras.Model):
     def predict_from_heads(
         self, coords2d: tf.Tensor, coords3d_rel: tf.Tensor, intrinsics: tf.Tensor
     ) -> tf.Tensor:
-        """Turns coords2d and coords3d_rel of `backbone_and_head` into the result of a call."""
+        """Computes the result of a call from the output of `backbone_and_head`."""
         return self.variant.predict(
             coords2d, coords3d_rel, self._point_reconstructor(intrinsics)
         )
@@ -129,15 +129,15 @@ class CropModel(tf.keras.Model):
         mix: Optional[Union[float, tf.Tensor]] = None,
         weak: Optional[Union[bool, tf.Tensor]] = None,
     ) -> tf.Tensor:
-        """Makes the points of `backbone_and_head` absolute, as the losses need them.
+        """Reconstructs the absolute points that the losses need.
 
         Args:
             coords2d: `[B, P, 2]`, crop pixels.
             coords3d_rel: `[B, P, 3]`, mm in box space.
             intrinsics: `[B, 3, 3]`.
-            mix: share of the 3D head inside the field of view, a number or `[B, 1, 1]`;
+            mix: Weight of the 3D head inside the field of view, a number or `[B, 1, 1]`;
                 default: the setting.
-            weak: weak instead of full perspective, also as a boolean tensor; default: the setting.
+            weak: Weak instead of full perspective, also as a boolean tensor; default: the setting.
 
         Returns:
             `[B, N, 3]` float32, mm in camera space; `variant.split` names the points,
@@ -149,19 +149,19 @@ class CropModel(tf.keras.Model):
 
     @tf.function(input_signature=[tf.TensorSpec(_CROP_SHAPE, tf.float16), _INTRINSICS_SPEC])
     def predict_multi(self, image: tf.Tensor, intrinsic_matrix: tf.Tensor) -> tf.Tensor:
-        """The same as a call with `training=False`; name and types as released.
+        """The same as a call with `training=False`; name and types as in the original.
 
-        A method of its own, since calling a re-loaded SavedModel as a Keras layer is fragile.
+        A separate method, since calling a reloaded SavedModel as a Keras layer is fragile.
         """
         return self._predict(image, intrinsic_matrix)
 
     @tf.function(input_signature=[tf.TensorSpec(_CROP_SHAPE, tf.float32), _INTRINSICS_SPEC])
     def predict_multi_float32(self, image: tf.Tensor, intrinsic_matrix: tf.Tensor) -> tf.Tensor:
-        """`predict_multi` for float32 crops, which processors without float16 units prefer."""
+        """`predict_multi` for float32 crops, which are faster on devices without float16 units."""
         return self._predict(image, intrinsic_matrix)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what describes the model besides its backbone, for Keras' metadata."""
+        """Returns the description of the model without its backbone, for Keras' metadata."""
         return {
             "joint_names": self.joint_info.names,
             "joint_edges": self.joint_info.edges,

@@ -31,8 +31,8 @@ def decode_heatmap(heatmap: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
     """Returns the centre of mass of a heatmap whose sum over `axes` is one.
 
     Args:
-        heatmap: tensor of any rank; the axes not named in `axes` stay in their order.
-        axes: the axes to locate along, in the order of the output coordinates.
+        heatmap: Tensor of any rank; the axes not named in `axes` stay in their order.
+        axes: Axes to locate along, in the order of the output coordinates.
 
     Returns:
         Coordinates in 0..1 (first cell 0, last cell 1), one per axis, along a new last axis.
@@ -45,13 +45,13 @@ def soft_argmax(logits: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
     """Differentiable argmax: the centre of mass of the softmax over `axes` (Sun et al., 2018).
 
     Args:
-        logits: tensor of any rank and floating type; computed in float32.
-        axes: the axes of x, y (and z), for example (2, 1, 3) for logits `[B, H, W, D, P]`.
+        logits: Tensor of any rank and floating type; computed in float32.
+        axes: Axes of x, y (and z), for example (2, 1, 3) for logits `[B, H, W, D, P]`.
 
     Returns:
         float32 coordinates in 0..1 in the order of `axes`, along a new last axis.
     """
-    # The normaliser is divided out of the coordinates: one pass less over the volume.
+    # Dividing the coordinates instead of the volume by the sum saves one pass over the volume.
     exponentials = _shifted_exp(tf.cast(logits, tf.float32), axes)
     total = tf.reduce_sum(exponentials, axis=list(axes))
     return decode_heatmap(exponentials, axes) / total[..., tf.newaxis]
@@ -63,13 +63,13 @@ def heatmap_to_image(
     """Heatmap coordinates in 0..1 to crop pixels; keeps only x and y of 3D coordinates.
 
     The first and last cell lie at the receptive field centres of the backbone's outermost
-    features: 16 and 240 for 256 pixels, stride 32, centred.
+    features, such as 16 and 240 for 256 pixels, stride 32, centred.
 
     Args:
         coords: `[..., 2 or 3]`, in 0..1.
-        proc_side: side of the crop in pixels.
-        stride: output stride of the backbone in pixels.
-        centered_stride: whether the backbone's last strided stage is centred.
+        proc_side: Side of the crop in pixels.
+        stride: Output stride of the backbone in pixels.
+        centered_stride: Whether the backbone's last strided stage is centred.
 
     Returns:
         `[..., 2]` in pixels.
@@ -84,7 +84,7 @@ def heatmap_to_metric(
 ) -> tf.Tensor:
     """Heatmap coordinates `[..., 3]` in 0..1 to millimetres in the box of side `box_size_mm`.
 
-    The origin of this space carries no meaning, only differences between points do.
+    The origin of this space is arbitrary; only differences between points are meaningful.
     """
     coords2d_px = heatmap_to_image(
         coords, proc_side=proc_side, stride=stride, centered_stride=centered_stride
@@ -98,14 +98,14 @@ class HeatmapHeads(tf.keras.layers.Layer):
     """Predicts every point in the image plane (2D head) and in a metric volume (3D head).
 
     Args:
-        num_points: points to predict (joints, latents or both).
-        depth: depth bins of the volume.
-        proc_side: side of the crop in pixels.
-        box_size_mm: side of the volume in mm.
-        stride_train: output stride of the backbone in training, in pixels.
-        stride_test: the same at test time.
-        centered_stride: whether the backbone's last strided stage is centred.
-        num_detached_points: the first so many points send no gradient into the features.
+        num_points: Number of points to predict (joints, latents or both).
+        depth: Number of depth bins of the volume.
+        proc_side: Side of the crop in pixels.
+        box_size_mm: Side of the volume in mm.
+        stride_train: Output stride of the backbone in training, in pixels.
+        stride_test: Output stride at test time.
+        centered_stride: Whether the backbone's last strided stage is centred.
+        num_detached_points: Number of leading points whose gradient stops at the features.
     """
 
     def __init__(
@@ -147,11 +147,11 @@ class HeatmapHeads(tf.keras.layers.Layer):
     def call(
         self, features: tf.Tensor, training: Optional[bool] = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Features `[B, H, W, C]` to the outputs of `decode`."""
+        """Maps features `[B, H, W, C]` to the outputs of `decode`."""
         return self.decode(self.logits(features), training=training)
 
     def logits(self, features: tf.Tensor) -> tf.Tensor:
-        """Features `[B, H, W, C]` to heatmaps `[B, H, W, num_points * (1 + depth)]`."""
+        """Maps features `[B, H, W, C]` to heatmaps `[B, H, W, num_points * (1 + depth)]`."""
         logits = self.conv(features)
         if not self.num_detached_points:
             return logits
@@ -167,7 +167,7 @@ class HeatmapHeads(tf.keras.layers.Layer):
 
         Args:
             logits: `[B, H, W, num_points * (1 + depth)]`, any floating type.
-            training: selects the stride; None counts as False.
+            training: Selects the stride; None counts as False.
 
         Returns:
             float32 `coords2d [B, P, 2]` in crop pixels and `coords3d_rel [B, P, 3]` in mm of the
@@ -242,10 +242,10 @@ class HeatmapHeads(tf.keras.layers.Layer):
 
 
 class VolumeHeads(HeatmapHeads):
-    """Predicts every point in a volume, which gives its image coordinates, too.
+    """Predicts every point in a volume, which also determines its image coordinates.
 
-    The convolution gives `depth * num_points` channels; channel `d * num_points + p` is depth bin
-    d (0 = nearest) of point p. Arguments as of `HeatmapHeads`.
+    The head of Metro and Model25D. The convolution gives `depth * num_points` channels; channel
+    `d * num_points + p` is depth bin d (0 = nearest) of point p. Arguments: see `HeatmapHeads`.
     """
 
     @property
@@ -259,8 +259,8 @@ class VolumeHeads(HeatmapHeads):
         """Locates the points in the output of the convolution `[B, H, W, depth * num_points]`.
 
         Args:
-            logits: any floating type.
-            training: selects the stride; None counts as False.
+            logits: Tensor of any floating type.
+            training: Selects the stride; None counts as False.
 
         Returns:
             float32 `coords2d [B, P, 2]` in crop pixels and `coords3d_rel [B, P, 3]` in mm of the

@@ -35,15 +35,15 @@ _INTRINSICS_SPEC = tf.TensorSpec([None, 3, 3], tf.float32, name="intrinsic_matri
 
 
 class InferenceCropModel(tf.Module):
-    """Offers what the estimator needs of a crop model: three variables and two functions.
+    """The part of a crop model that the estimator needs: three variables and two functions.
 
     Args:
-        model: a built crop model; later changes of its weights have no effect.
-        precision: of the network; 'by-device': float16 on GPUs, else float32. Heatmaps and
-            geometry are float32 in any case.
+        model: A built crop model; later changes of its weights have no effect.
+        precision: Precision of the network; 'by-device': float16 on GPUs, else float32. Heatmaps
+            and geometry are always float32.
 
     Raises:
-        UserError: the model's poses have no place in space, or the precision is unknown.
+        UserError: the model's poses are only root-relative, or the precision is unknown.
     """
 
     def __init__(self, model: CropModel, precision: str = "by-device") -> None:
@@ -67,8 +67,10 @@ class InferenceCropModel(tf.Module):
 def runs_on(device_type: str) -> tf.Tensor:
     """Returns a boolean scalar: whether this part of the graph runs on a device of this type.
 
+    The answer is given when the graph runs, since a SavedModel is used on other machines.
+
     TensorFlow places operations on a GPU wherever there is one, unless the user's
-    `tf.device('CPU')` says otherwise; both is respected.
+    `tf.device('CPU')` says otherwise; both are respected.
 
     Args:
         device_type: 'CPU' or 'GPU'.
@@ -77,11 +79,11 @@ def runs_on(device_type: str) -> tf.Tensor:
 
 
 def require_absolute_poses(variant: type[Variant]) -> None:
-    """Raises a UserError for a variant that does not tell how far away people are."""
+    """Raises a UserError for a variant that does not predict how far away people are."""
     if not variant.is_absolute:
         raise UserError(
-            f"A {variant.name} model cannot be exported as an estimator: it predicts poses "
-            "relative to their root, and the estimator needs to know how far away people are. "
+            f"A {variant.name} model cannot be exported as a full-image model: it predicts poses "
+            "relative to their root, and a full-image model must know how far away people are. "
             "Train with --model_class=Metrabs."
         )
 
@@ -140,7 +142,7 @@ def accepting_float16_crops(predict_float32: Any) -> Any:
         autograph=False,
     )
     def predict_multi(image: tf.Tensor, intrinsic_matrix: tf.Tensor) -> tf.Tensor:
-        """Does as `predict_multi_float32` for float16 crops."""
+        """Equals `predict_multi_float32` for float16 crops."""
         return predict_float32(tf.cast(image, tf.float32), intrinsic_matrix)
 
     return predict_multi
@@ -148,7 +150,7 @@ def accepting_float16_crops(predict_float32: Any) -> Any:
 
 @contextlib.contextmanager
 def _suppress_keras_warning() -> Iterator[None]:
-    """Keeps Keras from warning that float16 is slow here: it will be used elsewhere."""
+    """Suppresses the warning that float16 is slow on this machine; others will use the model."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel("ERROR")
@@ -172,7 +174,7 @@ def _recording(variables: list[tf.Variable]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reusing(variables: list[tf.Variable]) -> Iterator[None]:
-    """Hands out variables, in order, wherever the block would create new ones."""
+    """Returns existing variables, in order, wherever the block would create new ones."""
     remaining = iter(variables)
     with tf.variable_creator_scope(lambda next_creator, **kwargs: next(remaining)):
         yield
@@ -181,12 +183,12 @@ def _reusing(variables: list[tf.Variable]) -> Iterator[None]:
 def fold_batch_norm(network: tf.keras.Model, dtype_policy: str = "float32") -> tf.keras.Model:
     """Returns a network that computes the same at test time, with fewer layers and weights.
 
-    Batch normalisation stays where it follows something else than a convolution, or a convolution
-    whose output is used elsewhere, too. Models within the network are folded likewise.
+    Batch normalisation stays where it does not follow a convolution, or where the output of the
+    convolution is also used elsewhere. Models within the network are folded likewise.
 
     Args:
-        network: functional Keras model.
-        dtype_policy: precision of the result, a name of Keras such as 'mixed_float16'; input
+        network: Functional Keras model.
+        dtype_policy: Precision of the result, named as in Keras, such as 'mixed_float16'; input
             scaling stays in float32.
     """
     norm_of = _norms_by_convolution(network)

@@ -1,4 +1,4 @@
-"""From the model's joints to other joint lists, by name: output skeletons and 2D annotations."""
+"""Correspondence, by name, of the model's joints to output skeletons and 2D annotations."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def skeleton_indices(
 ) -> list[int]:
     """Finds the joints of an output skeleton among the model's.
 
-    For a target joint n of skeleton s, the model's joint `n_s` is preferred, else `n` is taken.
+    For a target joint n of skeleton s, the model's joint `n_s` is preferred over `n`.
 
-    Deviation: the release takes `n_h36m` whatever the skeleton is.
+    Deviation: the original implementation uses `n_h36m` for any skeleton.
 
     Args:
-        model_names: names of the model's joints.
-        target_names: names of the skeleton's joints, without suffix.
-        skeleton: name of the skeleton, such as 'h36m'; empty for all joints of the model.
+        model_names: Names of the model's joints.
+        target_names: Names of the skeleton's joints, without suffix.
+        skeleton: Name of the skeleton, such as 'h36m'; empty for all joints of the model.
 
     Raises:
         UserError: the model lacks a joint of the skeleton.
@@ -40,7 +40,7 @@ def skeleton_indices(
     if missing:
         raise UserError(
             f"The model has no joints for {', '.join(missing)} of skeleton '{skeleton}'. "
-            "Choose a skeleton that it predicts, or none to keep all joints."
+            "Choose a skeleton that it predicts, or leave the skeleton out to keep all joints."
         )
     return [index_of.get(f"{n}_{skeleton}", index_of.get(n, -1)) for n in target_names]
 
@@ -65,10 +65,10 @@ class Joints2dMatch:
 def match_2d_joints(model_names: Sequence[str], names2d: Sequence[str]) -> Joints2dMatch:
     """Matches 2D joints with all model joints whose names start with theirs.
 
-    2D datasets are labelled without a precise definition of joints, so a 2D 'lwri' is compared to
-    the average of 'lwri', 'lwri_h36m' and so on.
+    2D datasets are labelled without a precise definition of joints, so a 2D 'lwri' is compared
+    with the average of 'lwri', 'lwri_h36m' and so on.
 
-    2D joints without any partner (in models of few joints) take no part; this is logged once.
+    2D joints without a partner (in models with few joints) are ignored; this is logged once.
 
     Raises:
         UserError: no 2D joint has a partner.
@@ -77,8 +77,8 @@ def match_2d_joints(model_names: Sequence[str], names2d: Sequence[str]) -> Joint
     kept = tuple(k for k, indices in enumerate(partners) if indices)
     if not kept:
         raise UserError(
-            f"None of the 2D joints ({', '.join(names2d)}) begins the name of a joint of the "
-            "model; choose a 2D dataset that shares joints with the 3D dataset."
+            f"None of the 2D joints ({', '.join(names2d)}) is the beginning of the name of a "
+            "joint of the model; choose a 2D dataset that shares joints with the 3D dataset."
         )
     if len(kept) < len(names2d):
         _log_dropped_once(tuple(n for k, n in enumerate(names2d) if k not in kept))
@@ -91,6 +91,6 @@ def match_2d_joints(model_names: Sequence[str], names2d: Sequence[str]) -> Joint
 @functools.cache
 def _log_dropped_once(names: tuple[str, ...]) -> None:
     _logger.warning(
-        "The 2D joints %s have no partner among the model's joints and take no part in the loss.",
+        "The 2D joints %s have no partner among the model's joints; the loss ignores them.",
         ", ".join(names),
     )

@@ -1,4 +1,4 @@
-"""Getting the network back from an exported crop model, so that it can be folded."""
+"""Rebuilding the network of an exported crop model, so that it can be folded."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def reload_crop_model(
 ) -> Any:
     """Returns a `CropModel` with the weights of an exported one.
 
-    What cannot be rebuilt from its settings is returned as it is, with a notice: it works just as
-    well, only slower.
+    A model that cannot be rebuilt from its settings is returned unchanged, with a warning: it
+    works as well, but is slower.
 
     Args:
-        exported: what `tf.saved_model.load` returns for a crop model.
-        config: its settings.
-        affine_weights: the autoencoder of its settings, for variants that predict with it.
+        exported: What `tf.saved_model.load` returns for a crop model.
+        config: Settings of the model.
+        affine_weights: Autoencoder of these settings, for variants that predict with it.
 
     Raises:
-        UserError: its poses have no place in space.
+        UserError: its poses are only root-relative.
     """
     cls = variant_class(config.model)
     require_absolute_poses(cls)
@@ -43,12 +43,12 @@ def reload_crop_model(
         cls = variant_class(config.model)
     is_incomplete = issubclass(cls, AutoencoderVariant) and affine_weights is None
     if is_incomplete or issubclass(cls, BoneLengthVariant) or not hasattr(exported, "backbone"):
-        _logger.warning("The crop model is packed as it is; batch normalisation is not folded.")
+        _logger.warning("Exporting the crop model unchanged (batch normalisation is not folded).")
         return exported
     description = ModelDescription.of_saved_model(exported, config, affine_weights)
     model = build_crop_model(description.replace(dtype="float32"), pretrained=False)
     if not _copy_and_verify_weights(model, exported):
-        _logger.warning("The crop model does not fit its settings and is packed as it is.")
+        _logger.warning("The crop model does not fit its settings; exporting it unchanged.")
         return exported
     return model
 
@@ -67,5 +67,5 @@ def _copy_and_verify_weights(model: CropModel, exported: Any) -> bool:
     intrinsics = tf.constant([[[2.0 * side, 0, side / 2], [0, 2.0 * side, side / 2], [0, 0, 1]]])
     expected = exported.predict_multi(tf.cast(crops, tf.float16), intrinsics).numpy()
     actual = model.predict_multi(tf.cast(crops, tf.float16), intrinsics).numpy()
-    # What was exported on a GPU computes in float16.
+    # Models that were exported on a GPU compute in float16.
     return bool(np.abs(actual - expected).max() <= 0.02 * np.abs(expected).max())

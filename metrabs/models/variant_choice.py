@@ -1,4 +1,4 @@
-"""Which variant of the crop model the settings ask for."""
+"""Selection of the variant of the crop model by the settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from metrabs.models.variants import (
 from metrabs.skeletons import JointInfo
 
 _MODEL_CLASSES: dict[str, type[Variant]] = {"Metro": MetroVariant, "Model25D": BoneLengthVariant}
-# In the order of precedence if several settings are on (as released).
+# In the order of precedence if several settings are on (as in the original).
 _AUTOENCODER_VARIANTS: dict[str, type[AutoencoderVariant]] = {
     "transform_coords": LatentVariant,
     "predict_all_and_latents": HybridVariant,
@@ -38,13 +38,13 @@ def build_variant(
     affine_weights: Optional[AffineMatrices] = None,
     bone_lengths_mm: Optional[np.ndarray] = None,
 ) -> Variant:
-    """Builds the variant that the settings ask for.
+    """Builds the variant that the settings select.
 
     Args:
-        config: the model's settings.
-        joint_info: the joints that come out.
-        affine_weights: the loaded content of the setting `affine_weights`.
-        bone_lengths_mm: `[E]`, usual length of each edge of the joints, for Model25D.
+        config: Settings of the model.
+        joint_info: Joints that the model predicts.
+        affine_weights: Loaded content of the setting `affine_weights`.
+        bone_lengths_mm: `[E]`, typical length of each edge of the joints, for Model25D.
 
     Raises:
         UserError: settings, joints, affine weights and bone lengths do not fit together.
@@ -67,10 +67,10 @@ def build_variant(
 
 
 def variant_class(config: ModelConfig) -> type[Variant]:
-    """Returns the class of the variant that the settings ask for.
+    """Returns the class of the variant that the settings select.
 
     Raises:
-        UserError: affine weights without a use, a use without affine weights, or a contradiction.
+        UserError: affine weights are unused or missing, or settings contradict each other.
     """
     if config.model_class in _MODEL_CLASSES:
         _check_no_variant_settings(config)
@@ -80,12 +80,12 @@ def variant_class(config: ModelConfig) -> type[Variant]:
         raise UserError(f"--{requested[0]} needs --affine_weights, which is not given.")
     if config.merge_joints and config.affine_weights:
         raise UserError(
-            "--merge_joints leaves the autoencoder of --affine_weights nothing to bridge; give "
-            "only one of the two."
+            "--merge_joints and --affine_weights exclude each other: merged joints leave an "
+            "autoencoder nothing to do. Give only one of the two."
         )
     if config.affine_weights and not requested:
         raise UserError(
-            "--affine_weights is given but nothing uses it; add one of "
+            "--affine_weights is given but not used; add one of "
             f"{', '.join('--' + name for name in reversed(_AUTOENCODER_VARIANTS))}."
         )
     if requested:
@@ -94,12 +94,12 @@ def variant_class(config: ModelConfig) -> type[Variant]:
 
 
 def _check_no_variant_settings(config: ModelConfig) -> None:
-    # Deviation: the release loads affine weights in Model25D, too, and then fails. Neither can
-    # latent points have bones, nor do affine combinations of 2.5D points keep to perspective.
+    # Deviation: the original implementation loads affine weights for Model25D and then fails.
+    # Latent points have no bones, and affine combinations of 2.5D points ignore perspective.
     for name in ("affine_weights", "merge_joints", *_AUTOENCODER_VARIANTS):
         if getattr(config, name):
             raise UserError(
-                f"--{name} is for --model_class=Metrabs; {config.model_class} cannot use it."
+                f"--{name} requires --model_class=Metrabs; {config.model_class} cannot use it."
             )
 
 

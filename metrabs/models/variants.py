@@ -29,7 +29,7 @@ from metrabs.skeletons.tables import base_name
 
 
 class AffineMatrices(Protocol):
-    """What a variant needs of the autoencoder's weights file."""
+    """The part of the autoencoder's weights file that a variant needs."""
 
     @property
     def w1(self) -> np.ndarray:
@@ -46,16 +46,17 @@ class AffineMatrices(Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PointReconstructor:
-    """Makes points of the heads absolute; see `geometry.reconstruction.reconstruct_absolute`.
+    """`geometry.reconstruction.reconstruct_absolute`, partially applied to a batch's cameras.
 
     Attributes:
         intrinsics: `[B, 3, 3]`, from camera space to crop pixels.
-        proc_side: side of the crops, pixels.
-        stride: training stride of the backbone, pixels (also at test time, as released).
-        centered_stride: whether heatmap cells are centred on the pixels they see.
-        mix_3d_inside_fov: share of the 3D head inside the field of view, a number or `[B, 1, 1]`.
-        weak_perspective: weak instead of full perspective, also as a boolean tensor.
-        scale: over what the least squares are normalised, 'example' or 'batch'.
+        proc_side: Side of the crops, pixels.
+        stride: Training stride of the backbone, pixels (also at test time, as in the original).
+        centered_stride: Whether heatmap cells are centred on the pixels they see.
+        mix_3d_inside_fov: Weight of the 3D head inside the field of view, a number or
+            `[B, 1, 1]`.
+        weak_perspective: Weak instead of full perspective, also as a boolean tensor.
+        scale: What the least squares are normalised over, 'example' or 'batch'.
     """
 
     intrinsics: tf.Tensor
@@ -90,16 +91,17 @@ class PointReconstructor:
 
 
 class Variant(abc.ABC):
-    """How the heads' points relate to joints.
+    """The relation between the points that the heads predict and the joints.
 
     Args:
-        num_joints: number J of joints that come out.
+        num_joints: Number J of joints that the model predicts.
 
     Attributes:
-        name: of the variant, in code and messages.
-        num_latents: number L of latent points of the autoencoder, 0 without one.
-        has_2d_head: the heads have 2D heatmaps beside the volumetric ones.
-        is_absolute: the final joints are in camera space; otherwise only their differences count.
+        name: Name of the variant, in code and messages.
+        num_latents: Number L of latent points of the autoencoder, 0 without one.
+        has_2d_head: Whether the heads have 2D heatmaps in addition to the volumetric ones.
+        is_absolute: Whether the final joints are in camera space; otherwise only their differences
+            are meaningful.
     """
 
     name: str
@@ -124,10 +126,10 @@ class Variant(abc.ABC):
         Args:
             coords2d: `[B, P, 2]`, crop pixels, from the 2D head.
             coords3d_rel: `[B, P, 3]`, mm in box space, from the 3D head.
-            reconstruct_points: reconstruction of a set of points, camera and settings bound.
+            reconstruct_points: Reconstruction of a set of points with the cameras of the batch.
 
         Returns:
-            `[B, N, 3]`, mm in camera space; `split` tells what the N points are.
+            `[B, N, 3]`, mm in camera space; `split` names the parts of the N points.
         """
 
     def split(self, points: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -135,13 +137,13 @@ class Variant(abc.ABC):
         return {"joints": points}
 
     def final_joints(self, points: tf.Tensor) -> tf.Tensor:
-        """Final joints `[B, J, 3]`, mm in camera space, of points `[B, N, 3]` of `reconstruct`."""
+        """Returns final joints `[B, J, 3]` (mm, camera space) for the output of `reconstruct`."""
         return points
 
     def predict(
         self, coords2d: tf.Tensor, coords3d_rel: tf.Tensor, reconstruct_points: PointReconstructor
     ) -> tf.Tensor:
-        """Computes the final joints `[B, J, 3]` alone; arguments as of `reconstruct`."""
+        """Computes only the final joints `[B, J, 3]`; for the arguments see `reconstruct`."""
         return self.final_joints(self.reconstruct(coords2d, coords3d_rel, reconstruct_points))
 
 
@@ -158,13 +160,13 @@ class SeparateVariant(Variant):
 
 
 class MergedVariant(Variant):
-    """Joints of the same name are one point, whatever their skeleton format (poster's baseline).
+    """Joints of the same name are one point in all skeleton formats (baseline of the poster).
 
-    The heads predict one point per name without format suffix; it is repeated for every format
-    that has it. So losses, evaluation and export deal with the same J joints as elsewhere.
+    The heads predict one point per name without format suffix; it is repeated for each
+    format that has it. Losses, evaluation and export thus see the same J joints as elsewhere.
 
     Args:
-        joint_names: names of the joints, with format suffixes.
+        joint_names: Names of the joints, with format suffixes.
     """
 
     name = "merged"
@@ -177,7 +179,7 @@ class MergedVariant(Variant):
 
     @property
     def num_points(self) -> int:
-        """Number of different names."""
+        """Number of distinct names."""
         return len(self.point_names)
 
     def reconstruct(
@@ -188,11 +190,11 @@ class MergedVariant(Variant):
 
 
 class AutoencoderVariant(Variant):
-    """What the variants with an affine-combining autoencoder share.
+    """Base class of the variants with an affine-combining autoencoder.
 
     Args:
-        num_joints: number J of joints that come out.
-        affine_weights: the autoencoder of these joints.
+        num_joints: Number J of joints that the model predicts.
+        affine_weights: Autoencoder of these joints.
 
     Raises:
         UserError: the weights are for another number of joints.
@@ -226,7 +228,7 @@ class AutoencoderVariant(Variant):
 
 
 class RegularizedVariant(AutoencoderVariant, SeparateVariant):
-    """Predicts all joints; in training, the loss draws them to the autoencoder's latent space."""
+    """Predicts all joints; the training loss pulls them towards the autoencoder's manifold."""
 
     name = "regularized"
 
@@ -234,7 +236,7 @@ class RegularizedVariant(AutoencoderVariant, SeparateVariant):
 class LatentVariant(AutoencoderVariant):
     """The heads predict the latent points, which are made absolute and then decoded to joints.
 
-    Weights of the decoder sum to one, so that decoding carries the position over.
+    The weights of the decoder sum to one, so that decoding preserves the position.
     """
 
     name = "latent"
@@ -252,9 +254,9 @@ class LatentVariant(AutoencoderVariant):
 
 
 class HybridVariant(AutoencoderVariant):
-    """The heads predict the latent points, then all joints; the former give the final joints.
+    """The heads predict latent points and all joints; the final joints come from the former.
 
-    In training the head of all joints, as a teacher, shows that of the latent points what to do.
+    In training, the head of all joints is the teacher of the head of latent points.
     """
 
     name = "hybrid"
@@ -290,9 +292,9 @@ class HybridVariant(AutoencoderVariant):
 
 
 class MetroVariant(Variant):
-    """Predicts poses in a metric box; where the box is, is unknown (Metro, FG 2020).
+    """Predicts poses in a metric box at an unknown place (Metro, FG 2020).
 
-    Only differences between joints carry a meaning.
+    Only differences between joints are meaningful.
     """
 
     name = "Metro"
@@ -307,15 +309,15 @@ class MetroVariant(Variant):
 
 
 class BoneLengthVariant(Variant):
-    """Predicts image coordinates and relative depths; the size of bones gives the distance.
+    """Predicts image coordinates and relative depths; bone lengths determine the distance.
 
     Args:
-        joint_info: the joints that come out, with the bones as edges.
-        bone_lengths_mm: `[E]`, usual length of each bone; 0 where unknown.
-        mean_relative: depths are relative to their mean, else to the last joint.
+        joint_info: Joints that the model predicts, with the bones as edges.
+        bone_lengths_mm: `[E]`, typical length of each bone; 0 where unknown.
+        mean_relative: Whether depths are relative to their mean, else to the last joint.
 
     Raises:
-        UserError: there is not one length per bone, or none is known.
+        UserError: the number of lengths is wrong, or no length is known.
     """
 
     name = "Model25D"
@@ -339,7 +341,7 @@ class BoneLengthVariant(Variant):
     def reconstruct(
         self, coords2d: tf.Tensor, coords3d_rel: tf.Tensor, reconstruct_points: PointReconstructor
     ) -> tf.Tensor:
-        """Returns what is predicted and, without gradient, the absolute joints, `[B, 2J, 3]`."""
+        """Returns the predictions and, without gradient, the absolute joints, `[B, 2J, 3]`."""
         depths = coords3d_rel[..., 2]
         joints = reconstruct_by_bone_lengths(
             coords2d,
@@ -361,5 +363,5 @@ class BoneLengthVariant(Variant):
         return {"image_and_depth": image_and_depth, "joints": joints}
 
     def final_joints(self, points: tf.Tensor) -> tf.Tensor:
-        """Picks the absolute joints."""
+        """Returns the absolute joints."""
         return self.split(points)["joints"]

@@ -1,4 +1,4 @@
-"""What happens between training steps: logs, progress, validation, checkpoints, stopping."""
+"""Keras callbacks of training: logs, progress, validation, previews, checkpoints, stopping."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from metrabs.training.checkpoints import CheckpointManager, run_folder
 from metrabs.training.wandb_log import WandbLog, open_wandb_log
 
 HISTORY_FILE = "metrics.jsonl"
-_NUM_TIMED_STEPS = 20  # the speed is the mean over so many steps, as released
+_NUM_TIMED_STEPS = 20  # window of the mean speed, as in the original
 _logger = logging.getLogger(__name__)
 
 
 class MetricsHistory:
-    """The numbers and pictures of a run over time: JSON lines for figures, TensorBoard files.
+    """The metrics and previews of a run over time, in JSON lines and TensorBoard files.
 
-    Every line of `metrics.jsonl` is an object with `step` (completed steps) and any metrics. What
-    an earlier part of the run logged after the step where this part starts is dropped.
+    Each line of `metrics.jsonl` is an object with `step` (completed steps) and any metrics.
+    Records of an earlier part of the run after the first step of this part are dropped.
 
     Args:
-        folder: the run's folder.
-        start_step: completed steps at the start of this part of the run.
-        wandb_log: gets everything, too.
+        folder: Folder of the run.
+        start_step: Completed steps at the start of this part of the run.
+        wandb_log: Second destination of everything, if any.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class MetricsHistory:
         if self._wandb_log is not None:
             self._wandb_log.add(step, named)
 
-    def add_image(self, step: int, name: str, picture: np.ndarray) -> None:
-        """Records a uint8 picture [h, w, 3] after some completed steps."""
+    def add_image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Records a uint8 image [h, w, 3] after some completed steps."""
         with self._writer.as_default():
-            tf.summary.image(name, picture[np.newaxis], step=step)
+            tf.summary.image(name, image[np.newaxis], step=step)
         if self._wandb_log is not None:
-            self._wandb_log.add_image(step, name, picture)
+            self._wandb_log.add_image(step, name, image)
 
     def close(self) -> None:
-        """Writes what is still in memory."""
+        """Flushes buffered records."""
         self._writer.close()
         if self._wandb_log is not None:
             self._wandb_log.close()
@@ -80,21 +80,21 @@ def open_history(config: Config, start_step: int) -> MetricsHistory:
 
 
 def read_history(folder: pathlib.Path) -> list[dict[str, float]]:
-    """Reads the recorded metrics of a run, in the order of steps; none if there is no file."""
+    """Reads the recorded metrics of a run in the order of steps; empty without a file."""
     path = folder / HISTORY_FILE
     lines = path.read_text().splitlines() if path.exists() else []
     return [json.loads(line) for line in lines]
 
 
 class LogMetrics(tf.keras.callbacks.Callback):
-    """Shows progress and records the training metrics from time to time.
+    """Shows progress and records the training metrics every `period` steps.
 
-    On a terminal there is a progress bar, elsewhere a log line with every record.
+    On a terminal there is a progress bar, elsewhere a log line with each record.
 
     Args:
-        history: where to record.
-        num_steps: steps of the whole run.
-        period: steps between records.
+        history: History that receives the records.
+        num_steps: Number of steps of the whole run.
+        period: Steps between records.
     """
 
     def __init__(self, history: MetricsHistory, num_steps: int, period: int) -> None:
@@ -140,12 +140,12 @@ class LogMetrics(tf.keras.callbacks.Callback):
 
 
 class Validate(tf.keras.callbacks.Callback):
-    """Computes and records validation metrics every so many steps.
+    """Computes and records validation metrics every `period` steps.
 
     Args:
-        history: where to record.
-        compute_metrics: returns the metrics by name, for the model as it is now.
-        period: steps between validations.
+        history: History that receives the records.
+        compute_metrics: Function that returns metrics of the current model by name.
+        period: Steps between validations.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Validate(tf.keras.callbacks.Callback):
         self._period = period
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Validates when the time has come."""
+        """Validates after every `period` steps."""
         step = self.model.num_completed_steps
         if step % self._period:
             return
@@ -173,12 +173,12 @@ class Validate(tf.keras.callbacks.Callback):
 
 
 class DrawPreviews(tf.keras.callbacks.Callback):
-    """Draws and records a picture of predicted poses every so many steps.
+    """Draws and records a preview of predicted poses every `period` steps.
 
     Args:
-        history: where to record.
-        draw: returns a uint8 picture [h, w, 3], for the model as it is now.
-        period: steps between pictures.
+        history: History that receives the records.
+        draw: Function that returns a uint8 image [h, w, 3] for the current model.
+        period: Steps between previews.
     """
 
     def __init__(
@@ -190,21 +190,21 @@ class DrawPreviews(tf.keras.callbacks.Callback):
         self._period = period
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Draws when the time has come."""
+        """Draws after every `period` steps."""
         step = self.model.num_completed_steps
         if step % self._period == 0:
             self._history.add_image(step, "poses", self._draw())
 
 
 class SaveCheckpoints(tf.keras.callbacks.Callback):
-    """Saves a checkpoint every so many steps, but for the last step.
+    """Saves a checkpoint every `period` steps, except after the last step.
 
-    What the last step leaves is not the end of a run: averages may have to replace the weights.
+    The last step is not the end of a run: moving averages may still replace the weights.
 
     Args:
-        manager: saves and removes checkpoints.
-        period: steps between checkpoints.
-        num_steps: steps of the whole run.
+        manager: Manager of the checkpoints.
+        period: Steps between checkpoints.
+        num_steps: Number of steps of the whole run.
     """
 
     def __init__(self, manager: CheckpointManager, period: int, num_steps: int) -> None:
@@ -214,7 +214,7 @@ class SaveCheckpoints(tf.keras.callbacks.Callback):
         self._num_steps = num_steps
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Saves when the time has come."""
+        """Saves after every `period` steps."""
         step = self.model.num_completed_steps
         if step % self._period == 0 and step < self._num_steps:
             self._manager.save(step)
@@ -223,21 +223,21 @@ class SaveCheckpoints(tf.keras.callbacks.Callback):
 class StopOnSignal(tf.keras.callbacks.Callback):
     """Ends training after the current step on Ctrl-C or a request to terminate.
 
-    Use it in a `with` statement around `fit`. A second signal acts at once, as usual.
+    Use it in a `with` statement around `fit`. A second signal has its usual, immediate effect.
 
     Args:
-        any_worker: tells whether a flag is set here or in any process that trains with this one,
-            so that all stop after the same step.
+        any_reduce: Function that returns whether a flag is set in any process that takes part in
+            training, so that all stop after the same step.
 
     Attributes:
-        received: number of the signal, None so far.
+        received: Number of the signal; None before it is received.
     """
 
     _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-    def __init__(self, any_worker: Callable[[bool], bool] = bool) -> None:
+    def __init__(self, any_reduce: Callable[[bool], bool] = bool) -> None:
         super().__init__()
-        self._any_worker = any_worker
+        self._any_reduce = any_reduce
         self.received: Optional[int] = None
         self._previous: dict[int, Any] = {}
 
@@ -253,8 +253,8 @@ class StopOnSignal(tf.keras.callbacks.Callback):
         self._restore_handlers()
 
     def on_train_batch_end(self, batch: int, logs: Optional[dict[str, Any]] = None) -> None:
-        """Stops if a signal has come."""
-        if self._any_worker(self.received is not None):
+        """Stops if any process has received a signal."""
+        if self._any_reduce(self.received is not None):
             self.received = self.received or signal.SIGTERM
             self.model.stop_training = True
 

@@ -34,16 +34,16 @@ _IDENTITY_SETTINGS = (
 
 
 class CheckpointManager:
-    """Saves the state of a run and keeps the last two checkpoints.
+    """Saves the state of a run; keeps the last two checkpoints and protected ones.
 
-    Saving is atomic: a checkpoint counts while TensorFlow's `checkpoint` file names it, which
-    happens after its data are complete, and ends before they are overwritten.
+    Saving is atomic: a checkpoint is valid while TensorFlow's `checkpoint` file lists it. It is
+    added after its data are complete, and removed before they are overwritten.
 
     Args:
-        folder: where checkpoints are; created by the first save.
-        is_writer: false for all but one of several processes that train together. They take
-            part in saving, since some values are means over all of them, but write nothing.
-        **objects: what belongs to the state, such as `model=..., optimizer=..., step=...`.
+        folder: Folder of the checkpoints; created by the first save.
+        is_writer: False for all but one of several processes that train together. They take
+            part in saving, since some values are means over all of them, but do not write.
+        **objects: Parts of the state, such as `model=..., optimizer=..., step=...`.
     """
 
     def __init__(self, folder: pathlib.Path, is_writer: bool = True, **objects: Any) -> None:
@@ -56,9 +56,9 @@ class CheckpointManager:
         """Writes `ckpt-N`, then removes older ones that are not protected.
 
         Args:
-            num_completed_steps: N. The state may not change between two saves with the same N,
-                of which the second one only protects.
-            keep_forever: protect this checkpoint.
+            num_completed_steps: N. The state must not change between two saves with the same N;
+                the second one can only add the protection.
+            keep_forever: Whether to protect this checkpoint.
 
         Returns:
             The checkpoint's path without file endings.
@@ -87,16 +87,16 @@ class CheckpointManager:
                 self._checkpoint.write(os.path.join(nowhere, name))
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.glob("ckpt-*_temp"):  # of a save that was killed
+        for leftover in self.folder.glob("ckpt-*_temp"):  # left by a save that was killed
             shutil.rmtree(leftover, ignore_errors=True)
         history = self._history()
         others = [old for old in history if old != name]
-        if others and others != history:  # an earlier part of the run came as far
+        if others and others != history:  # an earlier part of the run saved the same step
             self._record(others)
         self._checkpoint.write(str(self.folder / name))
 
     def _keep_recent(self, name: str) -> None:
-        """Records a new checkpoint as the latest and removes those that it makes outdated."""
+        """Records a new checkpoint as the latest and removes outdated ones."""
         history = [old for old in self._history() if old != name] + [name]
         rolling = [old for old in history if not (self.folder / f"{old}.keep").exists()]
         outdated = [old for old in rolling[:-_NUM_KEPT] if old != name]
@@ -108,14 +108,14 @@ class CheckpointManager:
     def _record(self, names: Sequence[str]) -> None:
         """Writes TensorFlow's record of the checkpoints of a folder; the last one is the latest.
 
-        `tf.train.CheckpointManager` would do so, too, but cannot protect single checkpoints.
+        `tf.train.CheckpointManager` does the same, but cannot protect single checkpoints.
         """
         lines = [f'model_checkpoint_path: "{names[-1]}"']
         lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
         write_text_atomically(self.folder / "checkpoint", "\n".join(lines) + "\n")
 
     def _history(self) -> list[str]:
-        """Returns the names of the present checkpoints in the order in which they were saved."""
+        """Returns the names of the existing checkpoints in the order of saving."""
         state = tf.train.get_checkpoint_state(str(self.folder))
         names = [pathlib.Path(p).name for p in state.all_model_checkpoint_paths] if state else []
         return [name for name in names if (self.folder / f"{name}.index").exists()]
@@ -146,9 +146,9 @@ def find_checkpoint(path: PathLike, base: pathlib.Path) -> pathlib.Path:
     """Finds the checkpoint that a setting names.
 
     Args:
-        path: a checkpoint, with or without the ending `.index`, or a folder, meaning its last
-            one; relative to `base`.
-        base: the run's checkpoint folder.
+        path: Checkpoint, with or without the ending `.index`, or folder, which means its last
+            checkpoint; relative to `base`.
+        base: Folder of the run's checkpoints.
 
     Raises:
         UserError: there is no checkpoint.
@@ -170,7 +170,7 @@ def checkpoint_number(path: PathLike) -> int:
     """Returns N of `ckpt-N`.
 
     Raises:
-        UserError: the name is another one.
+        UserError: the name has another form.
     """
     match = re.fullmatch(r"ckpt-(\d+)", pathlib.Path(path).name)
     if match is None:
@@ -179,7 +179,7 @@ def checkpoint_number(path: PathLike) -> int:
 
 
 def check_same_run(folder: pathlib.Path, config: Config, joint_info: JointInfo) -> None:
-    """Checks that a run can continue in a folder that may hold an earlier part of it.
+    """Checks that a run may continue in a folder that may hold an earlier part of it.
 
     Raises:
         UserError: the earlier part had another model.

@@ -1,8 +1,8 @@
-"""Training on several devices and machines: choosing the strategy and dividing the work.
+"""Training on several devices and machines: choice of the strategy, sharding, reductions.
 
-The joint batch of a step is dealt out like cards: first to the workers (processes, one per
-machine), each of which loads its part alone, then to the replicas (devices) of each worker. So
-every replica has about its share of every dataset.
+The joint batch of a step is sharded round-robin: first over the workers (processes, one per
+machine), each of which only loads its own shard, then over the replicas (devices) of each worker.
+Each replica thus gets about the same proportion of every dataset.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _logger = logging.getLogger(__name__)
 
 
 def choose_strategy(multi_gpu: bool) -> tf.distribute.Strategy:
-    """Returns how to distribute training.
+    """Returns the strategy of distributed training.
 
-    With an environment variable TF_CONFIG that names several workers: over all GPUs of all of
-    them. Else with `multi_gpu`: over all GPUs of this machine, or, where there is none, over the
-    logical processors that TensorFlow has been given. Else not at all.
+    If the environment variable TF_CONFIG lists several workers, all their GPUs are used. Without
+    it, `multi_gpu` selects all GPUs of this machine or, if there are none, the logical CPUs that
+    TensorFlow has been configured with. Without both, training is not distributed.
 
     Must be called before TensorFlow computes anything. With several workers it returns when all
     of them have called it.
@@ -48,7 +48,7 @@ def choose_strategy(multi_gpu: bool) -> tf.distribute.Strategy:
 
 @contextlib.contextmanager
 def variables_of(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """A scope whose variables belong to a strategy, except texts, which cannot be exchanged."""
+    """A scope whose variables belong to a strategy, except strings, which cannot be exchanged."""
 
     def _create(next_creator: Callable[..., Any], **kwargs: Any) -> Any:
         if kwargs.get("dtype") == tf.string:
@@ -66,19 +66,19 @@ def num_workers(strategy: tf.distribute.Strategy) -> int:
 
 
 def worker_index(strategy: tf.distribute.Strategy) -> int:
-    """Returns the number of this process among those that train together."""
+    """Returns the index of this process among those that train together."""
     return strategy.cluster_resolver.task_id if num_workers(strategy) > 1 else 0
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Tells whether this process is the one that writes checkpoints and logs."""
+    """Returns whether this process is the one that writes checkpoints and logs."""
     return worker_index(strategy) == 0
 
 
 def make_any_reduce(strategy: tf.distribute.Strategy) -> Callable[[bool], bool]:
-    """Returns a function that tells whether a flag is set in any process.
+    """Returns a function that computes whether a flag is set in any process.
 
-    All processes must call it at the same time.
+    All processes must call that function at the same time.
     """
     if num_workers(strategy) == 1:
         return bool
@@ -91,22 +91,22 @@ def make_any_reduce(strategy: tf.distribute.Strategy) -> Callable[[bool], bool]:
     def _count(value: tf.Tensor) -> Any:
         return strategy.run(_sum_over_replicas, (value,))
 
-    def _any_worker(flag: bool) -> bool:
+    def _any_reduce(flag: bool) -> bool:
         results = strategy.experimental_local_results(_count(tf.constant(float(flag))))
         return bool(results[0] > 0)
 
-    return _any_worker
+    return _any_reduce
 
 
 def joined_over_replicas(tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Joins tensors of all replicas along their first axes, replica after replica.
 
-    On every replica the result depends on its own tensors in a differentiable way and is constant
-    in those of others. So the gradients of one loss of the joined tensors, summed over replicas,
-    are its whole gradient.
+    On each replica the result is differentiable with respect to the replica's own tensors, and
+    constant with respect to those of others. The gradients of one loss of the joined tensors,
+    summed over replicas, are therefore its whole gradient.
 
     Args:
-        tensors: float32 or bool, of static shapes that are the same on all replicas.
+        tensors: Float32 or bool tensors, of static shapes that are the same on all replicas.
     """
     context = tf.distribute.get_replica_context()
     num_replicas = context.num_replicas_in_sync
@@ -137,21 +137,21 @@ def summed_over_replicas(tensors: Sequence[Optional[tf.Tensor]]) -> list[Optiona
 
 
 def local_shard(values: tf.Tensor) -> tf.Tensor:
-    """Returns this replica's share of a tensor over the joint batch `[B, ...]`."""
+    """Returns this replica's shard of a tensor over the joint batch `[B, ...]`."""
     context = tf.distribute.get_replica_context()
     num_replicas = context.num_replicas_in_sync
     if num_replicas == 1:
         return values
     count = num_workers(context.strategy)
     num_local, replica = num_replicas // count, context.replica_id_in_sync_group
-    shares = tf.reshape(values, [-1, num_replicas, *values.shape[1:]])
-    return tf.gather(shares, replica // num_local + count * (replica % num_local), axis=1)
+    shards = tf.reshape(values, [-1, num_replicas, *values.shape[1:]])
+    return tf.gather(shards, replica // num_local + count * (replica % num_local), axis=1)
 
 
 def split_among_replicas(
     batch: Mapping[str, Any], strategy: tf.distribute.Strategy
 ) -> list[dict[str, Any]]:
-    """Divides this worker's part of a joint batch among its replicas."""
+    """Divides this worker's shard of a joint batch among its replicas."""
     count = strategy.num_replicas_in_sync // num_workers(strategy)
     return [
         {name: values[i::count] for name, values in batch.items()} for i in range(count)
@@ -160,9 +160,9 @@ def split_among_replicas(
 
 def _workers_of_environment() -> Sequence[str]:
     """Returns the addresses of the workers in the environment variable TF_CONFIG."""
-    text = os.environ.get("TF_CONFIG") or "{}"
+    encoded = os.environ.get("TF_CONFIG") or "{}"
     try:
-        cluster = json.loads(text).get("cluster", {})
+        cluster = json.loads(encoded).get("cluster", {})
         workers = cluster.get("worker", [])
     except (ValueError, AttributeError) as error:
         raise UserError(f"The environment variable TF_CONFIG is not usable: {error}.") from error

@@ -22,7 +22,7 @@ def export_crop_model(config: Config, path: PathLike) -> pathlib.Path:
     """Writes the crop model of a run's checkpoint, without optimizer, as a SavedModel.
 
     Args:
-        config: settings of the run whose checkpoint is used.
+        config: Settings of the run whose checkpoint is used.
         path: the folder to write, relative to the folder of the checkpoint.
 
     Returns:
@@ -50,17 +50,17 @@ def save_crop_model(
 
     The loaded object has `predict_multi`, `predict_multi_float32` (also `serving_default`) and the
     variables `joint_names`, `joint_edges`, `input_resolution`. Its parts `backbone` and
-    `heatmap_heads` are callables with a list `weights`. It holds plain TensorFlow functions and
-    nothing of Keras, so that any TensorFlow loads it.
+    `heatmap_heads` are callables with a list `weights`. It consists of plain TensorFlow functions
+    without Keras, so that any TensorFlow can load it.
 
     Args:
-        model: a built crop model.
+        model: A built crop model.
         folder: where to write; a SavedModel that is there is replaced.
-        backbone_weights: the backbone's weights in the order in which to list them; default: that
-            of its layers.
+        backbone_weights: Weights of the backbone in the order in which to list them; default: the
+            order of its layers.
 
     Raises:
-        UserError: something else is there.
+        UserError: the folder holds something else.
     """
     check_is_saved_model_or_free(folder)
     with atomic_folder(folder) as new_folder:

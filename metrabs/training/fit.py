@@ -1,4 +1,4 @@
-"""The loop of a training run: feeding `fit`, its phases, and how it ends."""
+"""The loop of a training run around Keras `fit`: input, phases, and termination."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from metrabs.training.distribution import (
 from metrabs.training.trainer import Trainer
 
 _NUM_PREFETCHED = 2
-# What the collective operations of the remaining workers fail with when one is gone.
+# Errors of collective operations in the remaining workers when one is lost.
 _WORKER_LOST_ERRORS = (
     tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
     tf.errors.DeadlineExceededError, tf.errors.InternalError,
@@ -51,16 +51,16 @@ def run_steps(
 ) -> pathlib.Path:
     """Trains to the last step, with the last steps in inference mode if the settings say so.
 
-    The state is saved at the end and when a signal or lack of memory ends the run early, but not
-    when the loss is not finite.
+    The state is saved at the end, and also when a signal or lack of memory ends the run early,
+    but not when the loss is not finite.
 
     Args:
-        trainer: weights and step are initialised.
-        batches: the batches from the trainer's step on.
-        num_steps: the number of steps of the whole run.
-        manager: saves checkpoints.
-        validate: computes validation metrics by name.
-        draw: draws a uint8 picture [h, w, 3] of predictions.
+        trainer: Trainer with initialised weights and step.
+        batches: Batches from the trainer's step on.
+        num_steps: Number of steps of the whole run.
+        manager: Manager of the checkpoints.
+        validate: Function that computes validation metrics by name.
+        draw: Function that draws a uint8 image [h, w, 3] of predictions.
 
     Returns:
         The last checkpoint.
@@ -111,7 +111,7 @@ def _run_phases(
 
 @contextlib.contextmanager
 def _history(trainer: Trainer) -> Iterator[MetricsHistory]:
-    """Opens the history of the run; what workers other than the chief record goes nowhere."""
+    """Opens the history of the run; records of workers other than the chief are discarded."""
     step = trainer.num_completed_steps
     if is_chief(trainer.distribute_strategy):
         with contextlib.closing(open_history(trainer.config, step)) as history:
@@ -157,9 +157,9 @@ def shard_batches(
     """Wraps the next batches of this worker for Keras, divided among its replicas.
 
     Args:
-        batches: exactly `num_steps` are taken from it.
-        num_steps: how many there will be.
-        strategy: what to train by.
+        batches: Iterator, of which exactly `num_steps` batches are consumed.
+        num_steps: Number of batches.
+        strategy: Strategy of distributed training.
 
     Returns:
         A dataset; with several replicas, one whose values are one per replica.
@@ -167,10 +167,10 @@ def shard_batches(
     if strategy.num_replicas_in_sync == 1:
         return _as_tf_dataset(batches, num_steps)
     num_local = strategy.num_replicas_in_sync // num_workers(strategy)
-    shares = (share for batch in batches for share in split_among_replicas(batch, strategy))
+    shards = (shard for batch in batches for shard in split_among_replicas(batch, strategy))
     return strategy.distribute_datasets_from_function(
-        lambda context: _as_tf_dataset(shares, num_steps * num_local),
-        # Texts cannot lie on a GPU.
+        lambda context: _as_tf_dataset(shards, num_steps * num_local),
+        # String tensors cannot be placed on a GPU.
         tf.distribute.InputOptions(experimental_fetch_to_device=False),
     )
 

@@ -1,9 +1,9 @@
-"""From a batch to its losses: network, heatmap decoding, reconstruction, all compiled as wished.
+"""Computation of the losses of a batch: network, heatmap decoding, reconstruction.
 
-What XLA compiles is a setting. 'heads' compiles everything after the network: dozens of small
-operations on small tensors, which it fuses. 'full' compiles the network, too, whose large
+It is optionally compiled with XLA. 'heads' compiles everything after the network: dozens of small
+operations on small tensors, which it fuses. 'full' also compiles the network, whose large
 operations are fast anyway; it saves memory traffic on GPUs, and takes minutes to compile a large
-network. (Dropout then has other random numbers, but still the same ones in every run.) 'off' is
+network. (Dropout then has other random numbers, but still the same ones in each run.) 'off' is
 for debugging.
 """
 
@@ -26,17 +26,17 @@ Batch = Mapping[str, tf.Tensor]
 class LossComputation:
     """Computes the losses of a batch, or of the joint batch of several replicas.
 
-    Every replica runs the network on its own examples. Predicted coordinates and labels, which
-    are small, are then exchanged, so that means over valid joints run over the joint batch, and
+    Each replica runs the network on its own examples. Predicted coordinates and labels, which
+    are small, are then exchanged, so that means over valid joints cover the joint batch, and
     its loss does not depend on how it was divided.
 
-    Deviation: in the release every replica has a loss of its own. Their mean weighs a joint by
-    how many others are valid on the same device.
+    Deviation: in the original implementation each replica has its own loss. Their mean weights a
+    joint by the number of other valid joints on the same device.
 
     Args:
-        model: the crop model.
-        pose_loss: the losses of its variant.
-        config: the settings.
+        model: Crop model.
+        pose_loss: Losses of its variant.
+        config: Settings of the run.
     """
 
     def __init__(self, model: CropModel, pose_loss: PoseLoss, config: Config) -> None:
@@ -52,10 +52,10 @@ class LossComputation:
         """Computes all losses.
 
         Args:
-            batch: this replica's examples, see `training_batches` in `metrabs.data.loading`; with
-                `mix` (`mix_2d`) `[B, 1, 1]`, the share of the 3D head inside the field of view.
-            step: number of completed steps.
-            training: whether layers are in training mode.
+            batch: This replica's examples, see `training_batches` in `metrabs.data.loading`; with
+                `mix` (`mix_2d`) `[B, 1, 1]`, the weight of the 3D head inside the field of view.
+            step: Number of completed steps.
+            training: Whether layers are in training mode.
 
         Returns:
             Scalars by name: the losses, and `mean_error` of the 3D-labelled examples
@@ -92,7 +92,7 @@ class LossComputation:
             labels2d = Labels2D(*(batch[name] for name in (
                 "coords2d_true_2d", "joint_validity_mask_2d", "intrinsics_2d")))
         losses = self._pose_loss(points[:num_3d], labels3d, points2d, labels2d, step)
-        # Reported only; without the stop, its infinite slope at zero would spoil the gradient.
+        # Only reported; its infinite slope at zero must not enter the gradient.
         joints = tf.stop_gradient(model.variant.final_joints(points[:num_3d]))
         return {**losses, "mean_error": self._mean_error(joints, labels3d)}
 
@@ -105,11 +105,11 @@ class LossComputation:
 
 
 def compiled(function: Callable[..., Any], by_xla: bool) -> Callable[..., Any]:
-    """Returns the function itself, or one that XLA compiles for every new kind of arguments."""
+    """Returns the function itself, or one that XLA compiles for each new signature."""
     return tf.function(function, jit_compile=True) if by_xla else function
 
 
 def stack(batch: Batch, name: str) -> tf.Tensor:
-    """Returns an input of all examples, 3D-labelled ones first (ghost batches rely on it)."""
+    """Returns an input for all examples, 3D-labelled ones first (ghost batches rely on it)."""
     parts: Sequence[tf.Tensor] = [batch[k] for k in (name, f"{name}_2d") if k in batch]
     return tf.concat(parts, axis=0)

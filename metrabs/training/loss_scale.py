@@ -12,10 +12,10 @@ Gradients = Sequence[Optional[tf.Tensor]]
 
 
 class StaticLossScale(tf.Module):
-    """A loss scale that stays the same.
+    """A constant loss scale.
 
     Args:
-        scale: the factor; 1 leaves everything as it is.
+        scale: Factor; 1 changes nothing.
     """
 
     def __init__(self, scale: float) -> None:
@@ -34,16 +34,16 @@ class StaticLossScale(tf.Module):
 
 
 class DynamicLossScale(tf.Module):
-    """A loss scale that is halved whenever gradients overflow, and doubled after long calm.
+    """A loss scale that is halved when gradients overflow, and doubled after many finite steps.
 
-    Rules as of Keras' `LossScaleOptimizer`, which the release uses. It is part of the state of a
-    run.
+    The rules are those of Keras' `LossScaleOptimizer`, which the original implementation uses. The
+    scale is part of the state of a run.
 
     Args:
-        initial_scale: the scale of the first step.
+        initial_scale: Scale of the first step.
 
     Attributes:
-        value: float32 variable, the current scale, at least 1.
+        value: Float32 variable, the current scale, at least 1.
     """
 
     def __init__(self, initial_scale: float) -> None:
@@ -64,7 +64,7 @@ class DynamicLossScale(tf.Module):
         num_finite = tf.where(is_finite, self.num_finite_steps + 1, tf.zeros([], tf.int64))
         grows = num_finite >= _NUM_STEPS_OF_GROWTH
         doubled = self.value * 2
-        # A scale beyond the range of float32 would never come back.
+        # A scale beyond the range of float32 would never become finite again.
         grown = tf.where(grows & tf.math.is_finite(doubled), doubled, self.value)
         self.value.assign(tf.where(is_finite, grown, tf.maximum(self.value / 2, 1)))
         self.num_finite_steps.assign(tf.where(grows, tf.zeros_like(num_finite), num_finite))

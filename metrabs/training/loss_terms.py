@@ -1,9 +1,9 @@
-"""What losses are made of: labels, errors of poses, and the interface of a variant's loss.
+"""Loss terms of poses, their labels, and the interface of losses.
 
 All terms are in metres-like units: millimetres are divided by 1000, and pixels are converted by
 the ratio of the box size to the crop side. A term without a single valid joint is 0. Everything
 has static shapes and is float32, so that XLA can compile it. Method: WACV 2023 paper, section on
-training; constants as released.
+training; constants as in the original implementation.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from metrabs.geometry.projection import is_within_fov, project_pose
 from metrabs.models.joint_selection import Joints2dMatch
 from metrabs.models.variants import Variant
 
-_MIN_ABSOLUTE_DEPTH_MM = 300.0  # nearer truths take no part in absolute and projected terms
-_FAR_DEPTH_MM = 10_000.0  # beyond, depth errors count relative to the depth
+_MIN_ABSOLUTE_DEPTH_MM = 300.0  # absolute and projected terms ignore nearer true joints
+_FAR_DEPTH_MM = 10_000.0  # beyond it, depth errors are relative to the depth
 _MIN_PROJECTED_DEPTH_MM = 1.0
-_FAR_OUTSIDE_BORDER = -20.0  # in strides: true joints may lie this far outside the crop
+_FAR_OUTSIDE_BORDER = -20.0  # in strides: how far outside the crop true joints may be
 
 
 Losses = tuple[tf.Tensor, dict[str, tf.Tensor]]
-"""A total, and losses to report by name; scalars."""
+"""Total, and losses to report by name; scalars."""
 
 
 class Labels3D(NamedTuple):
-    """Truth of the 3D-labelled examples of a batch.
+    """Ground truth of the 3D-labelled examples of a batch.
 
     Fields: camera-space poses `[B, J, 3]` in mm (invalid joints 0), valid joints bool `[B, J]`
-    (None: all), intrinsics `[B, 3, 3]`, and, for losses of image coordinates alone, crop pixels
-    `[B, J, 2]`. These are seen in the image even where poses are of a universal skeleton.
+    (None: all), intrinsics `[B, 3, 3]`, and, for losses of image coordinates, crop pixels
+    `[B, J, 2]`. These are measured in the image even where poses have a universal skeleton.
     """
 
     coords3d_cam_mm: tf.Tensor
@@ -46,7 +46,7 @@ class Labels3D(NamedTuple):
 
 
 class Labels2D(NamedTuple):
-    """Truth of the 2D-labelled examples: pixels `[B, K, 2]`, valid bool `[B, K]`, intrinsics."""
+    """Ground truth of 2D examples: pixels `[B, K, 2]`, valid bool `[B, K]`, intrinsics."""
 
     coords2d_px: tf.Tensor
     is_valid: tf.Tensor
@@ -55,13 +55,13 @@ class Labels2D(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PoseLossTerms:
-    """The loss of a set of poses given 3D labels, and given 2D labels.
+    """The losses of a set of poses with 3D labels and with 2D labels.
 
     Args:
-        loss_config: weights of the terms.
-        model_config: box size, stride and reference of relative poses.
-        proc_side: side of the crop, pixels.
-        joints2d: which averages of the model's joints the 2D labels mean; None without 2D data.
+        loss_config: Weights of the terms.
+        model_config: Box size, stride and reference of relative poses.
+        proc_side: Side of the crop, pixels.
+        joints2d: Averages of the model's joints that the 2D labels mean; None without 2D data.
     """
 
     loss_config: LossConfig
@@ -78,9 +78,9 @@ class PoseLossTerms:
         """Relative, projected and, once active, absolute error of poses with 3D labels.
 
         Args:
-            pred: absolute poses `[B, J, 3]`, mm, camera space.
-            labels: the truth.
-            step: number of completed steps; the absolute term is active from the step after
+            pred: Absolute poses `[B, J, 3]`, mm, camera space.
+            labels: Ground truth.
+            step: Number of completed steps; the absolute term is active from the step after
                 `absloss_start_step`.
         """
         config = self.loss_config
@@ -112,7 +112,7 @@ class PoseLossTerms:
         return self.joints2d.average(coords)
 
     def relative_error(self, pred: tf.Tensor, labels: Labels3D) -> tf.Tensor:
-        """Error of root-relative poses; arguments as of `loss3d`, any origin."""
+        """Error of root-relative poses of any origin; for the arguments see `loss3d`."""
         difference = self._center(labels.coords3d_cam_mm - pred, labels.is_valid)
         return masked_mean(tf.abs(difference), labels.is_valid) / MM_PER_M
 
@@ -152,11 +152,11 @@ class PoseLossTerms:
 
 
 class PoseLoss(abc.ABC):
-    """The total of a variant, with the losses that it is made of.
+    """The total loss of a variant and its components.
 
     Args:
-        terms: the losses of poses.
-        variant: the crop model's variant.
+        terms: Losses of poses.
+        variant: Variant of the crop model.
     """
 
     def __init__(self, terms: PoseLossTerms, variant: Variant) -> None:
@@ -174,12 +174,12 @@ class PoseLoss(abc.ABC):
         """Computes all losses of a batch.
 
         Args:
-            points3d: reconstructed points of the 3D-labelled examples `[B3, N, 3]`, mm, camera
-                space; the variant's `split` tells what they are.
-            labels3d: their truth.
-            points2d: the same of the 2D-labelled examples `[B2, N, 3]`; None without 2D data.
-            labels2d: their truth; None without 2D data.
-            step: number of completed steps, integer scalar.
+            points3d: Reconstructed points of the 3D-labelled examples `[B3, N, 3]`, mm, camera
+                space; the variant's `split` names their parts.
+            labels3d: Ground truth of these examples.
+            points2d: Points of the 2D-labelled examples `[B2, N, 3]`; None without 2D data.
+            labels2d: Ground truth of these examples; None without 2D data.
+            step: Number of completed steps, integer scalar.
 
         Returns:
             Losses by name, scalars; 'loss' is the total.

@@ -1,4 +1,4 @@
-"""What training minimises, for each variant of the crop model (names of losses as released).
+"""Losses of the variants of the crop model; names of losses as in the original implementation.
 
 Adding a variant is one class here and one entry in `LOSSES`.
 """
@@ -32,11 +32,11 @@ from metrabs.training.loss_terms import (
     PoseLossTerms,
 )
 
-_TEACHER_FACTOR_2D = 0.5  # of consistency and teacher on 2D-labelled examples, as released
+_TEACHER_FACTOR_2D = 0.5  # for consistency and teacher on 2D-labelled examples
 
 
 class DirectLoss(PoseLoss):
-    """Of variants whose reconstructed points are the final joints: their errors alone."""
+    """Errors of the final joints, for variants that reconstruct these directly."""
 
     def losses3d(self, points: tf.Tensor, labels: Labels3D, step: tf.Tensor) -> Losses:
         """Returns the total of the 3D-labelled examples and the losses to report."""
@@ -52,8 +52,8 @@ class DirectLoss(PoseLoss):
 class RegularizedLoss(DirectLoss):
     """Adds the distance of a pose from its reconstruction by the autoencoder.
 
-    The gradient flows through both. This draws the heads of all skeleton formats to poses that
-    are consistent with each other (paper, section 4.3, "consistency regularisation").
+    The gradient flows through both. This pulls the heads of all skeleton formats towards poses
+    that are consistent with each other (paper, section 4.3, "consistency regularisation").
     """
 
     variant: RegularizedVariant
@@ -61,25 +61,25 @@ class RegularizedLoss(DirectLoss):
     def losses3d(self, points: tf.Tensor, labels: Labels3D, step: tf.Tensor) -> Losses:
         """Returns the total of the 3D-labelled examples and the losses to report."""
         total, losses = super().losses3d(points, labels, step)
-        inconsistency = _inconsistency(points, self.variant)
-        total += self.terms.loss_config.loss_manif_factor * inconsistency
-        return total, {**losses, "loss_pred_vs_reconstr": inconsistency}
+        consistency_loss = _consistency_loss(points, self.variant)
+        total += self.terms.loss_config.loss_manif_factor * consistency_loss
+        return total, {**losses, "loss_pred_vs_reconstr": consistency_loss}
 
     def losses2d(self, points: tf.Tensor, labels: Labels2D, step: tf.Tensor) -> Losses:
         """Returns the total of the 2D-labelled examples and the losses to report."""
         total, losses = super().losses2d(points, labels, step)
-        inconsistency = _inconsistency(points, self.variant)
+        consistency_loss = _consistency_loss(points, self.variant)
         config = self.terms.loss_config
-        total += config.loss_manif_factor * config.loss_manif_factor2d * inconsistency
-        return total, {**losses, "loss_pred_vs_reconstr_2dbatch": inconsistency}
+        total += config.loss_manif_factor * config.loss_manif_factor2d * consistency_loss
+        return total, {**losses, "loss_pred_vs_reconstr_2dbatch": consistency_loss}
 
 
 class HybridLoss(PoseLoss):
-    """Trains a head of all joints, its consistency, and the head of latent points by both.
+    """Trains a head of all joints, its consistency, and the head of latent points with both.
 
-    The predicted joints, their autoencoded version and the decoded latent points are compared to
-    the truth, the predicted joints to their autoencoded version, and, once the teacher is active,
-    the latent points to those of the predicted joints.
+    The predicted joints, their autoencoded version and the decoded latent points are compared with
+    the ground truth; the predicted joints with their autoencoded version; and, once the teacher is
+    active, the latent points with those of the predicted joints.
     """
 
     variant: HybridVariant
@@ -88,24 +88,24 @@ class HybridLoss(PoseLoss):
         """Returns the total of the 3D-labelled examples and the losses to report."""
         config, terms = self.terms.loss_config, self.terms
         parts = self.variant.split(points)
-        of_joints = terms.loss3d(parts["joints"], labels, step)
-        of_decoded = terms.loss3d(self.variant.final_joints(points), labels, step)
-        of_autoencoded = terms.loss3d(self.variant.autoencode(parts["joints"]), labels, step)
-        inconsistency = _inconsistency(parts["joints"], self.variant)
-        of_latents = self._teacher_loss(parts, labels.intrinsics, step)
+        joint_loss = terms.loss3d(parts["joints"], labels, step)
+        decoded_loss = terms.loss3d(self.variant.final_joints(points), labels, step)
+        autoencoded_loss = terms.loss3d(self.variant.autoencode(parts["joints"]), labels, step)
+        consistency_loss = _consistency_loss(parts["joints"], self.variant)
+        latent_loss = self._teacher_loss(parts, labels.intrinsics, step)
         total = (
-            of_joints
-            + of_decoded
-            + config.allhead_aegt_loss_factor * of_autoencoded
-            + config.loss_manif_factor * inconsistency
-            + self._teacher_factor(step) * of_latents
+            joint_loss
+            + decoded_loss
+            + config.allhead_aegt_loss_factor * autoencoded_loss
+            + config.loss_manif_factor * consistency_loss
+            + self._teacher_factor(step) * latent_loss
         )
         return total, {
-            "loss_allhead_vs_gt": of_joints,
-            "loss_latentheadreconstruction_vs_gt": of_decoded,
-            "loss_allhead_vs_reconstr": inconsistency,
-            "loss_allhead_ae_vs_gt": of_autoencoded,
-            "loss_latenthead_vs_latents_from_allhead": of_latents,
+            "loss_allhead_vs_gt": joint_loss,
+            "loss_latentheadreconstruction_vs_gt": decoded_loss,
+            "loss_allhead_vs_reconstr": consistency_loss,
+            "loss_allhead_ae_vs_gt": autoencoded_loss,
+            "loss_latenthead_vs_latents_from_allhead": latent_loss,
             "loss_3dbatch": total,
         }
 
@@ -113,32 +113,32 @@ class HybridLoss(PoseLoss):
         """Returns the total of the 2D-labelled examples and the losses to report."""
         config, terms = self.terms.loss_config, self.terms
         parts = self.variant.split(points)
-        of_joints = terms.loss2d(parts["joints"], labels)
-        of_decoded = terms.loss2d(self.variant.final_joints(points), labels)
-        of_autoencoded = terms.loss2d(self.variant.autoencode(parts["joints"]), labels)
-        inconsistency = _inconsistency(parts["joints"], self.variant)
-        of_latents = self._teacher_loss(parts, labels.intrinsics, step)
+        joint_loss = terms.loss2d(parts["joints"], labels)
+        decoded_loss = terms.loss2d(self.variant.final_joints(points), labels)
+        autoencoded_loss = terms.loss2d(self.variant.autoencode(parts["joints"]), labels)
+        consistency_loss = _consistency_loss(parts["joints"], self.variant)
+        latent_loss = self._teacher_loss(parts, labels.intrinsics, step)
         consistency_factor = config.loss_manif_factor * config.loss_manif_factor2d
         total = (
-            of_joints
-            + of_decoded
-            + config.allhead_aegt_loss_factor * of_autoencoded
-            + _TEACHER_FACTOR_2D * consistency_factor * inconsistency
-            + _TEACHER_FACTOR_2D * self._teacher_factor(step) * of_latents
+            joint_loss
+            + decoded_loss
+            + config.allhead_aegt_loss_factor * autoencoded_loss
+            + _TEACHER_FACTOR_2D * consistency_factor * consistency_loss
+            + _TEACHER_FACTOR_2D * self._teacher_factor(step) * latent_loss
         )
         return total, {
-            "loss_allhead_vs_gt_2dbatch": of_joints,
-            "loss_latentheadreconstruction_vs_gt_2dbatch": of_decoded,
-            "loss_allhead_vs_reconstr_2dbatch": inconsistency,
-            "loss_allhead_ae_vs_gt_2dbatch": of_autoencoded,
-            "loss_latenthead_vs_latents_from_allhead_2dbatch": of_latents,
+            "loss_allhead_vs_gt_2dbatch": joint_loss,
+            "loss_latentheadreconstruction_vs_gt_2dbatch": decoded_loss,
+            "loss_allhead_vs_reconstr_2dbatch": consistency_loss,
+            "loss_allhead_ae_vs_gt_2dbatch": autoencoded_loss,
+            "loss_latenthead_vs_latents_from_allhead_2dbatch": latent_loss,
             "loss_2dbatch": total,
         }
 
     def _teacher_loss(
         self, parts: dict[str, tf.Tensor], intrinsics: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
-        """Error of the latent points, taking those of the predicted joints for the truth."""
+        """Error of the latent points, with those of the predicted joints as ground truth."""
         joints = parts["joints"]
         if self.terms.loss_config.stop_gradient_latent:
             joints = tf.stop_gradient(joints)
@@ -152,7 +152,7 @@ class HybridLoss(PoseLoss):
 
 
 class MetroLoss(PoseLoss):
-    """Errors of root-relative poses, and of their outline in the image up to shift and scale."""
+    """Errors of root-relative poses, and of their image coordinates up to shift and scale."""
 
     def losses3d(self, points: tf.Tensor, labels: Labels3D, step: tf.Tensor) -> Losses:
         """Returns the total of the 3D-labelled examples and the losses to report."""
@@ -211,10 +211,10 @@ def build_loss(
     """Builds the loss that belongs to a variant of the crop model.
 
     Args:
-        config: the settings of the run.
-        variant: the crop model's variant.
-        names3d: names of the model's joints.
-        names2d: names of the 2D dataset's joints; none without 2D data.
+        config: Settings of the run.
+        variant: Variant of the crop model.
+        names3d: Names of the model's joints.
+        names2d: Names of the 2D dataset's joints; empty without 2D data.
 
     Raises:
         UserError: no 2D joint has a partner among the model's joints.
@@ -224,6 +224,6 @@ def build_loss(
     return LOSSES[variant.name](terms, variant)
 
 
-def _inconsistency(joints: tf.Tensor, variant: AutoencoderVariant) -> tf.Tensor:
-    """Mean distance along an axis, in metres, of joints from their reconstruction."""
+def _consistency_loss(joints: tf.Tensor, variant: AutoencoderVariant) -> tf.Tensor:
+    """Mean absolute difference (metres) of coordinates from their reconstruction."""
     return tf.reduce_mean(tf.abs(joints - variant.autoencode(joints))) / MM_PER_M

@@ -1,4 +1,4 @@
-"""Getting trained crop models back: from checkpoints of runs and from exported SavedModels."""
+"""Loading trained crop models, and describing and initialising those of a run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def source_checkpoint(config: Config) -> pathlib.Path:
     latest = latest_checkpoint(folder)
     if latest is None:
         raise UserError(
-            f"There is no checkpoint in '{folder}'. Train first, or name the run by --logdir or "
+            f"There is no checkpoint in '{folder}'. Train first, or give the run by --logdir or "
             "the checkpoint by --load_path."
         )
     return latest
@@ -129,15 +129,17 @@ def typical_bone_lengths(config: Config, joint_info: JointInfo) -> np.ndarray:
 def check_initial_weights(
     config: Config, resumed: Optional[pathlib.Path], folder: pathlib.Path
 ) -> None:
-    """Checks that the first weights of a run can be had, before anything slow is begun.
+    """Checks that the initial weights of a run are available, before anything slow starts.
+
+    Downloads the weights of the backbone if they are needed.
 
     Args:
-        config: settings of the run.
-        resumed: the checkpoint that the run continues from, if any.
-        folder: of the run's checkpoints.
+        config: Settings of the run.
+        resumed: Checkpoint that the run continues from, if any.
+        folder: Folder of the run's checkpoints.
 
     Raises:
-        UserError: a download, checkpoint or file that is needed cannot be had.
+        UserError: a download, checkpoint or file that is needed is not available.
     """
     variant_class(config.model)
     if config.model.affine_weights:
@@ -158,9 +160,9 @@ def needs_pretrained_backbone(config: Config, resumed: Optional[pathlib.Path]) -
 
 
 def with_supported_dtype(config: Config) -> Config:
-    """Replaces float16 by float32 where there is no GPU, with a notice.
+    """Replaces float16 by float32 where there is no GPU, with a warning.
 
-    Deviation: the release computes in float16 on processors, too, which is very slow there.
+    Deviation: the original implementation also computes in float16 on CPUs, which is very slow.
     """
     if config.model.dtype == "float16" and not tf.config.list_physical_devices("GPU"):
         _logger.warning("No GPU found: computing in float32 instead of float16.")
@@ -171,12 +173,12 @@ def with_supported_dtype(config: Config) -> Config:
 def initialize_from_trained_model(model: CropModel, path: pathlib.Path) -> None:
     """Copies the backbone and the head of a trained model into a new one (for fine-tuning).
 
-    The head's points become the last points of the new head; where the new heads predict latent
-    points alone, they stay as they are.
+    The head's points become the last points of the new head. New heads that only predict latent
+    points keep their initial weights.
 
     Args:
-        model: the model to initialise.
-        path: an exported crop model (folder with `saved_model.pb`), a checkpoint, or a folder
+        model: Model to initialise.
+        path: An exported crop model (folder with `saved_model.pb`), a checkpoint, or a folder
             with checkpoints.
 
     Raises:
@@ -204,7 +206,7 @@ def initialize_from_trained_model(model: CropModel, path: pathlib.Path) -> None:
 
 
 def _find_trained_model(path: pathlib.Path) -> pathlib.Path:
-    """Returns the folder of a SavedModel, or a checkpoint with its description beside it."""
+    """Returns the folder of a SavedModel, or a checkpoint that has a description next to it."""
     if (path / "saved_model.pb").exists():
         return path
     checkpoint = find_checkpoint(path, pathlib.Path())
@@ -216,7 +218,7 @@ def _copy_head(model: CropModel, weights: Sequence[np.ndarray], path: pathlib.Pa
     heads = model.heatmap_heads
     kernel, bias = weights
     num_points = len(bias) / heads.num_channels_per_point
-    # The joints alone (the last points of any head that has them), or exactly the same points.
+    # Only the joints (the last points of any head that has them), or exactly the same points.
     if num_points not in (model.joint_info.num_joints, heads.num_points):
         raise UserError(
             f"The head of '{path}' predicts other points than that of this run's "

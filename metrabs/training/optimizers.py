@@ -21,15 +21,15 @@ class DecoupledAdam(tf.keras.optimizers.Adam):
     arithmetic of Keras; the fused kernel only avoids its passes over memory for every
     intermediate result, which would dominate the step time of a large head on a CPU.
 
-    Deviation: the release runs two optimizers that pick their variables by name; one optimizer
-    with a rate per variable, picked by identity, cannot miss or repeat one, and both groups are
-    always at the same step.
+    Deviation: the original implementation runs two optimizers that select their variables by name;
+    one optimizer with a rate per variable, selected by identity, cannot miss or repeat one, and
+    both groups are always at the same step.
 
     Args:
-        learning_rate: schedule of all variables that are not in `fast_variables`.
-        fast_learning_rate: schedule of `fast_variables`.
-        fast_variables: the variables of the second group.
-        **kwargs: further arguments of `tf.keras.optimizers.Adam`.
+        learning_rate: Schedule of all variables that are not in `fast_variables`.
+        fast_learning_rate: Schedule of `fast_variables`.
+        fast_variables: Variables of the second group.
+        **kwargs: Further arguments of `tf.keras.optimizers.Adam`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class DecoupledAdam(tf.keras.optimizers.Adam):
         """Does nothing: Keras calls it whenever `fit` ends, which is not the end of a run."""
 
     def initialize_ema(self, variables: Sequence[tf.Variable]) -> None:
-        """Starts moving averages, if used, at the present values of variables.
+        """Initializes moving averages, if used, with the current values of variables.
 
         Needed where initial values are loaded after the optimizer was built.
         """
@@ -119,9 +119,9 @@ def build_optimizer(
     """Builds the optimizer of a run, with all its variables.
 
     Args:
-        settings: `training_steps` must be given.
-        backbone_variables: trainable variables that get the low rate in fine-tuning.
-        head_variables: all other trainable variables.
+        settings: Settings of the optimization; `training_steps` must be given.
+        backbone_variables: Trainable variables that get the low rate in fine-tuning.
+        head_variables: All other trainable variables.
     """
     assert settings.training_steps is not None
     base, num_steps = settings.base_learning_rate, settings.training_steps

@@ -37,14 +37,14 @@ def predict_poses(
     """Predicts all examples of some batches.
 
     Args:
-        model: a crop model.
-        batches: as of `metrabs.data.loading.pipeline.evaluation_batches`, 3D-labelled.
-        mirror: average every prediction with that of the mirror image.
+        model: Crop model.
+        batches: 3D-labelled batches of `metrabs.data.loading.pipeline.evaluation_batches`.
+        mirror: Whether to average each prediction with that of the mirror image.
 
     Returns:
         Arrays over the n examples in their order: `coords3d_pred_cam`, `coords3d_pred_world`
         `[n, J, 3]`, `coords3d_true_cam`, `coords3d_true_world` `[n, J', 3]` with the joints of
-        the dataset, `joint_validity_mask` bool `[n, J']` and `image_path` (text). All mm; 'cam'
+        the dataset, `joint_validity_mask` bool `[n, J']` and `image_path` (strings). All mm; 'cam'
         is the frame of the crop's camera, where invalid true joints are 0.
     """
     return joined(predicted_batches(model, batches, mirror))
@@ -59,10 +59,10 @@ def predicted_batches(
     """Yields what `predict_poses` returns, batch by batch.
 
     Args:
-        model: a crop model.
-        batches: as of `metrabs.data.loading.pipeline.evaluation_batches`, 3D-labelled.
-        mirror: average every prediction with that of the mirror image.
-        joint_indices: which of the predicted joints to keep; default: all.
+        model: Crop model.
+        batches: 3D-labelled batches of `metrabs.data.loading.pipeline.evaluation_batches`.
+        mirror: Whether to average each prediction with that of the mirror image.
+        joint_indices: Indices of the predicted joints to keep; default: all.
     """
     predict_batch = _predict_with_mirroring(model) if mirror else model.predict_multi_float32
     kept = slice(None) if joint_indices is None else list(joint_indices)
@@ -83,11 +83,11 @@ def predicted_batches(
 
 
 def mirror_pose(poses3d_cam_mm: tf.Tensor, mirror_mapping: Sequence[int]) -> tf.Tensor:
-    """Mirrors poses `[B, J, 3]` at the plane x = 0 and exchanges left and right joints.
+    """Mirrors poses `[B, J, 3]` at the plane x = 0 and swaps left and right joints.
 
     Args:
-        poses3d_cam_mm: camera space.
-        mirror_mapping: for each joint, the index of its left-right counterpart.
+        poses3d_cam_mm: Poses in camera space.
+        mirror_mapping: For each joint, the index of its left-right counterpart.
     """
     return tf.gather(poses3d_cam_mm, list(mirror_mapping), axis=1) * tf.constant([-1.0, 1.0, 1.0])
 
@@ -100,13 +100,13 @@ def predict_with_mirroring(
     The principal point of a crop is its centre, so that the mirror image has the same camera.
 
     Args:
-        model: a crop model.
+        model: Crop model.
         images: `[B, S, S, 3]`, RGB in 0..1.
         intrinsics: `[B, 3, 3]`.
 
     Returns:
         poses3d `[B, J, 3]` in mm of camera space, and poses2d `[B, J, 2]` in pixels: the average
-        of the two projections, not the projection of the average (as released).
+        of the two projections, not the projection of the average (as in the original).
     """
     plain = model((images, intrinsics), training=False)
     flipped = model((tf.reverse(images, axis=[2]), intrinsics), training=False)
@@ -128,10 +128,10 @@ def predict(config: Config) -> pathlib.Path:
 
     The file holds what `predict_poses` returns, with the joints chosen by `output_joints`, and
     the names of predicted and true joints as `joint_names` and `joint_names_true`. HDF5 files are
-    written while predicting, so that any number of examples fits into memory.
+    written batch by batch, so that memory does not limit the number of examples.
 
     Args:
-        config: settings of the run whose checkpoint is used, and what to predict.
+        config: Settings of the run whose checkpoint is used, and of the prediction.
 
     Returns:
         The path of the file.
@@ -184,7 +184,7 @@ def _predict_with_mirroring(model: CropModel) -> Callable[[tf.Tensor, tf.Tensor]
 def _output_joint_indices(
     joint_info: JointInfo, skeleton: Optional[str], folders: DataFolders
 ) -> list[int]:
-    """Finds the model's joints that make up a skeleton: a dataset's, a merged one, or all."""
+    """Returns the indices of the model's joints of a (dataset's or merged) skeleton, or all."""
     if not skeleton:
         return list(range(joint_info.num_joints))
     if skeleton in (*member_names("huge8"), *member_names("huge2d_common")):

@@ -1,7 +1,7 @@
 """Files of predictions: .npz, gathered in memory, or HDF5, written batch by batch.
 
-Both hold the same arrays. All have one row per example, but for the names of the joints. Text is
-Unicode in .npz and, as HDF5 has it, UTF-8 in .h5.
+Both hold the same arrays, with one row per example except for the names of the joints. Strings are
+Unicode in .npz and UTF-8 in .h5, which is the convention of HDF5.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def check_prediction_path(path: PathLike) -> None:
-    """Checks that the name of a file tells its format.
+    """Checks that the ending of a file name is that of a known format.
 
     Raises:
-        UserError: it ends in something else.
+        UserError: it has another ending.
     """
     if pathlib.Path(path).suffix not in (NPZ_SUFFIX, HDF5_SUFFIX):
         raise UserError(
@@ -35,12 +35,12 @@ def check_prediction_path(path: PathLike) -> None:
 
 
 def write_predictions(path: PathLike, batches: Iterable[Arrays], constants: Arrays) -> None:
-    """Writes predictions; an interruption leaves no file, or the one that was there before.
+    """Writes predictions; an interruption leaves the earlier file, if any.
 
     Args:
-        path: where to; its ending chooses the format. HDF5 keeps one batch at a time in memory.
-        batches: arrays with one row per example, by name; the same names in all of them.
-        constants: arrays that belong to all examples.
+        path: File to write; its ending chooses the format. HDF5 needs memory for one batch only.
+        batches: Arrays with one row per example, by name; all batches have the same names.
+        constants: Arrays that belong to all examples.
 
     Raises:
         UserError: the ending is unknown.
@@ -55,7 +55,7 @@ def write_predictions(path: PathLike, batches: Iterable[Arrays], constants: Arra
 
 
 def read_predictions(path: PathLike, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Reads some arrays of a file of predictions, of either format; text as Python has it.
+    """Reads some arrays of a file of predictions, of either format; strings are decoded.
 
     Raises:
         UserError: the file cannot be read or lacks an array.

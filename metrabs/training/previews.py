@@ -1,4 +1,4 @@
-"""Pictures of a few validation examples, drawn now and then during training."""
+"""Previews of a few validation examples, drawn periodically during training."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from metrabs.data.loading.pipeline import Batch, evaluation_batches
 from metrabs.models.crop_model import CropModel
 from metrabs.visualization.comparison import comparison_picture, stacked_pictures
 
-_NEAREST_MM = 1.0  # what is nearer has no projection worth drawing
+_NEAREST_MM = 1.0  # nearer points are not projected
 
 
 class ValidationPreviews:
-    """Draws what a model predicts for some examples, beside the truth; always the same ones.
+    """Draws the predictions for some examples next to the ground truth; always the same ones.
 
     Args:
-        model: the crop model, as it is at each call.
-        dataset: examples spread evenly over its validation split are shown.
-        config: settings of the run.
+        model: Crop model, in its state at each call.
+        dataset: Dataset; examples spread evenly over its validation split are shown.
+        config: Settings of the run.
     """
 
     def __init__(self, model: CropModel, dataset: PoseDataset, config: Config) -> None:
@@ -32,10 +32,10 @@ class ValidationPreviews:
         self._batch: Optional[Batch] = None
 
     def draw(self) -> np.ndarray:
-        """Returns one uint8 picture [h, w, 3] of all examples.
+        """Returns one uint8 image [h, w, 3] of all examples.
 
-        Only joints whose truth is known are drawn. In space, both poses are drawn relative to the
-        mean of these joints; the caption tells the errors in mm.
+        Only annotated joints are drawn. In the 3D view, both poses are relative to the mean of
+        these joints; the caption gives the errors in mm.
         """
         if self._batch is None:  # loaded once
             self._batch = self._load()
@@ -76,7 +76,7 @@ class ValidationPreviews:
 
 
 def _projected(pose3d_cam_mm: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """Projects `[J, 3]` to pixels `[J, 2]`; NaN for what is behind the camera."""
+    """Projects `[J, 3]` to pixels `[J, 2]`; NaN for points behind the camera."""
     depth = pose3d_cam_mm[:, 2:]
     normalized = pose3d_cam_mm / np.where(depth > _NEAREST_MM, depth, np.nan)
     return (normalized @ intrinsics.T)[:, :2]

@@ -1,4 +1,4 @@
-"""Learning rate schedules and the weight decay that belongs to them.
+"""Learning rate schedules and their weight decay.
 
 All are functions of the number of completed optimizer steps and evaluate in float32.
 """
@@ -10,26 +10,26 @@ from typing import Any
 
 import tensorflow as tf
 
-# The whole range of the rate: a third is lost gradually, then a drop to b/30, then 0.3 of that.
+# The rate decays to b/3, drops to b/30, and decays to 0.3 of that.
 _FIRST_PHASE_FACTOR = 1 / 3
 _DROP_FACTOR = 1 / 30
 _SECOND_PHASE_FACTOR = 0.3
-_PHASE_SHARE_MAIN = 0.92
-_PHASE_SHARE_FINETUNE_HEAD = 0.5
-# Fine-tuning with two rates keeps the decay of the pretraining run, whatever its own length.
+_FIRST_FRACTION_MAIN = 0.92
+_FIRST_FRACTION_FINETUNE_HEAD = 0.5
+# Fine-tuning with two rates keeps the decay of the pretraining run, regardless of its length.
 _FINETUNE_DECAY_STEPS = 400_000
 
 
 class TwoPhaseDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """Exponential decay in two phases with a drop between them (as released).
+    """Exponential decay in two phases with a drop between them, as in the original.
 
     With s completed steps, base rate b, n1 = first_fraction * T and n2 = T - n1:
     `b * (1/3)^(s/n1)` while s < n1, then `b/30 * 0.3^((s-n1)/n2)`.
 
     Args:
-        base_rate: the rate b of the first step.
-        num_steps: the number T of steps of the whole run.
-        first_fraction: share of the steps in the first phase; 0 leaves only the second one.
+        base_rate: Rate b of the first step.
+        num_steps: Number T of steps of the whole run.
+        first_fraction: Fraction of the steps in the first phase; 0 leaves only the second one.
     """
 
     def __init__(self, base_rate: float, num_steps: int, first_fraction: float) -> None:
@@ -61,17 +61,17 @@ class TwoPhaseDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
 
 
 def main_schedule(base_rate: float, num_steps: int) -> TwoPhaseDecay:
-    """Returns the schedule of training with one rate for all variables (as released)."""
-    return TwoPhaseDecay(base_rate, num_steps, _PHASE_SHARE_MAIN)
+    """Returns the schedule of training with one rate for all variables."""
+    return TwoPhaseDecay(base_rate, num_steps, _FIRST_FRACTION_MAIN)
 
 
 def finetune_high_schedule(base_rate: float, num_steps: int) -> TwoPhaseDecay:
-    """Returns the schedule of the heads in fine-tuning with two rates (as released)."""
-    return TwoPhaseDecay(base_rate, num_steps, _PHASE_SHARE_FINETUNE_HEAD)
+    """Returns the schedule of the heads in fine-tuning with two rates."""
+    return TwoPhaseDecay(base_rate, num_steps, _FIRST_FRACTION_FINETUNE_HEAD)
 
 
 def finetune_low_schedule(base_rate: float, num_steps: int) -> TwoPhaseDecay:
-    """Returns the schedule of the backbone in fine-tuning with two rates (as released)."""
+    """Returns the schedule of the backbone in fine-tuning with two rates."""
     return TwoPhaseDecay(base_rate, num_steps, 0.0)
 
 
@@ -81,10 +81,10 @@ def normalized_weight_decay(
     """Returns the factor that multiplies rate * variable in one step: decay / sqrt(T) / b.
 
     Args:
-        weight_decay: the setting.
-        base_rate: the base learning rate b.
-        num_steps: the number T of steps of the run.
-        finetuning: fine-tuning with two rates; T is then 400,000 whatever the run's length.
+        weight_decay: Setting of the run.
+        base_rate: Base learning rate b.
+        num_steps: Number T of steps of the run.
+        finetuning: Whether fine-tuning uses two rates; T is then 400,000 for runs of any length.
     """
     steps = _FINETUNE_DECAY_STEPS if finetuning else num_steps
     return weight_decay / math.sqrt(steps) / base_rate

@@ -1,4 +1,4 @@
-"""A training run from its settings: data, model, optimizer, checkpoints, logs."""
+"""A training run as defined by its settings: data, model, optimizer, checkpoints, logs."""
 
 from __future__ import annotations
 
@@ -63,26 +63,26 @@ class _Datasets:
 
     @property
     def names2d(self) -> Sequence[str]:
-        """Names of the 2D dataset's joints; none without 2D data."""
+        """Names of the 2D dataset's joints; empty without 2D data."""
         return self.labeled2d.joint_info.names if self.labeled2d is not None else ()
 
 
 def train(config: Config) -> pathlib.Path:
-    """Trains, or continues to train, the run that the settings describe.
+    """Starts or continues the training run that the settings describe.
 
-    A run that is complete already ends at once. Everything that can be wrong with the settings is
-    found before anything is written.
+    Returns at once if the run is already complete. Settings are checked before anything is
+    written.
 
     Args:
-        config: the settings.
+        config: Settings of the run.
 
     Returns:
         The last checkpoint (path without file endings), named after the completed steps.
 
     Raises:
         UserError: a setting, dataset or checkpoint cannot be used, or the loss is not finite.
-        Interrupted: Ctrl-C or SIGTERM came; the state is saved.
-        WorkerLostError: another of several machines is gone.
+        Interrupted: Ctrl-C or SIGTERM was received; the state is saved.
+        WorkerLostError: another machine of several was lost.
     """
     num_steps = _num_steps(config)
     if config.run.wandb_project:
@@ -95,7 +95,7 @@ def train(config: Config) -> pathlib.Path:
     joint_info = datasets.labeled3d.joint_info
     check_same_run(folder, config, joint_info)
     if resumed is not None and checkpoint_number(resumed) >= num_steps:
-        _logger.info("Training is complete already: %s", resumed)
+        _logger.info("Training is already complete: %s", resumed)
         return resumed
 
     config = with_supported_dtype(config)
@@ -126,9 +126,9 @@ def build_trainer(config: Config, model: CropModel, names2d: Sequence[str] = ())
     """Builds the trainer of a model: its loss and its optimizer with all variables.
 
     Args:
-        config: the settings; `training_steps` must be given.
-        model: the crop model.
-        names2d: names of the 2D dataset's joints; none without 2D data.
+        config: Settings of the run; `training_steps` must be given.
+        model: Crop model.
+        names2d: Names of the 2D dataset's joints; empty without 2D data.
     """
     pose_loss = build_loss(config, model.variant, model.joint_info.names, names2d)
     in_backbone = {variable.ref() for variable in model.backbone.trainable_variables}
@@ -140,20 +140,20 @@ def build_trainer(config: Config, model: CropModel, names2d: Sequence[str] = ())
 
 
 def _state(trainer: Trainer) -> dict[str, Any]:
-    """Returns what belongs into a checkpoint, by name."""
+    """Returns the objects that a checkpoint holds, by name."""
     state = {
         "model": trainer.crop_model, "optimizer": trainer.optimizer, "step": trainer.step
     }
-    # A static loss scale has no state; its checkpoints do not depend on there being one.
+    # A static loss scale has no state and is left out of checkpoints.
     return {**state, "loss_scale": trainer.loss_scale} if trainer.loss_scale.variables else state
 
 
 def _set_up_tensorflow(seed: int) -> None:
     tf.keras.utils.set_random_seed(seed)
-    # Layers with random numbers get generators whose state the trainer sets in every step.
+    # Layers with random numbers get generators whose state the trainer sets in each step.
     tf.keras.backend.experimental.enable_tf_random_generator()
-    # Deviation: TensorFlow's default, and so the release, computes float32 products on GPUs with
-    # 10 bits of mantissa (TensorFloat-32). Coordinates in millimetres need more.
+    # Deviation: by default TensorFlow, and so the original implementation, computes float32
+    # products on GPUs with 10 bits of mantissa (TensorFloat-32). Millimetres need more.
     tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
@@ -191,26 +191,26 @@ def _open_datasets(config: Config) -> _Datasets:
 
 
 def _check_division(config: Config, datasets: _Datasets, num_replicas: int) -> None:
-    """Checks that batches can be divided among devices, parts and ghost batches."""
-    num_parts = config.optimization.grad_accum_steps
+    """Checks that batches can be divided among devices, microbatches and ghost batches."""
+    num_microbatches = config.optimization.grad_accum_steps
     sizes = {"batch_size": batch_size_of(datasets.labeled3d, config.data.batch_size)}
     if datasets.labeled2d is not None:
         sizes["batch_size_2d"] = batch_size_of(datasets.labeled2d, config.data.batch_size_2d)
     for name, size in sizes.items():
-        multiple = num_parts * num_replicas
+        multiple = num_microbatches * num_replicas
         if size % multiple:
             on_devices = f" on {num_replicas} devices" if num_replicas > 1 else ""
             raise UserError(
-                f"--grad_accum_steps={num_parts}{on_devices} does not divide --{name}={size}; a "
-                f"batch is worked through in equal parts. Choose a multiple of {multiple}, such "
-                f"as --{name}={-(-size // multiple) * multiple}."
+                f"--grad_accum_steps={num_microbatches}{on_devices} does not divide "
+                f"--{name}={size}; a batch is processed in equal microbatches. Choose a multiple "
+                f"of {multiple}, such as --{name}={-(-size // multiple) * multiple}."
             )
-    part_size = sum(sizes.values()) // (num_parts * num_replicas)
+    microbatch_size = sum(sizes.values()) // (num_microbatches * num_replicas)
     ghost_sizes = parse_ghost_batch_sizes(config.model.ghost_bn)
-    if ghost_sizes and sum(ghost_sizes) != part_size:
+    if ghost_sizes and sum(ghost_sizes) != microbatch_size:
         raise UserError(
             f"--ghost_bn={config.model.ghost_bn} sums up to {sum(ghost_sizes)}, but a device "
-            f"works on {part_size} examples (3D and 2D ones together) at a time."
+            f"works on {microbatch_size} examples (3D and 2D ones together) at a time."
         )
 
 
@@ -240,7 +240,7 @@ def _initialize(
 
 
 def _log_to_files(folder: pathlib.Path, config: Config) -> None:
-    """Adds a log file to the run's folder and opens it with who runs what where."""
+    """Adds a log file to the run's folder and records host, command and settings."""
     folder.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder / "log.txt")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

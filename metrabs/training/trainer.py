@@ -1,7 +1,7 @@
 """The training step, as a Keras model whose `fit` runs it.
 
-One step: uint8 images to the device, losses and gradients on every replica (see `forward`), sums
-over replicas, and the update, which only happens if everything is finite.
+One step: uint8 images to the device, losses and gradients on each replica (see
+`loss_computation`), sums over replicas, and the update, which requires that everything is finite.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Gradients = list[Optional[tf.Tensor]]
 
 
 class NonFiniteLossError(UserError):
-    """The loss or its gradient is infinite or not a number; the weights were left alone."""
+    """The loss or its gradient is infinite or not a number; the weights were not changed."""
 
 
 class Trainer(tf.keras.Model):
@@ -40,20 +40,20 @@ class Trainer(tf.keras.Model):
     a batch then holds one value per replica.
 
     Args:
-        crop_model: the model to train.
-        pose_loss: losses of its variant.
-        optimizer: a Keras optimizer that has been built with all trainable variables.
-        config: the settings of the run.
+        crop_model: Model to train.
+        pose_loss: Losses of its variant.
+        optimizer: Keras optimizer that has been built with all trainable variables.
+        config: Settings of the run.
 
     Attributes:
-        step: int64 variable, the number of completed steps.
-        num_completed_steps: the same as a Python number, without reading from the device.
-        loss_scale: scales the loss of float16 training; has variables if it is dynamic.
-        in_inference_mode: train with the layers in inference mode (frozen batch statistics, no
+        step: Int64 variable, the number of completed steps.
+        num_completed_steps: The same as a Python number, without reading from the device.
+        loss_scale: Loss scale of float16 training; has variables if it is dynamic.
+        in_inference_mode: Whether layers are in inference mode (frozen batch statistics, no
             dropout).
     """
 
-    train_function: Any  # of Keras, which tells no type
+    train_function: Any  # set by Keras, untyped
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Trainer(tf.keras.Model):
         """Makes one step.
 
         Args:
-            batch: the numerical entries of a batch; the 2D-labelled ones may be missing.
+            batch: Numerical entries of a batch; the 2D-labelled ones may be missing.
 
         Returns:
             Scalars by name: the losses, `mean_error` of the 3D-labelled examples (root-relative,
@@ -125,33 +125,32 @@ class Trainer(tf.keras.Model):
         return logs
 
     def _gradients_and_logs(self, batch: Batch) -> tuple[Gradients, dict[str, tf.Tensor]]:
-        """Returns the gradients of the joint batch and what to report; called by each replica."""
+        """Returns gradients of the joint batch and values to report; called by each replica."""
         num_replicas = self.distribute_strategy.num_replicas_in_sync
         settings = self.config.optimization
-        # Exchanges between replicas, and loops around them, are no matter for XLA.
-        of_part = compiled(self._gradients_of_part, settings.xla == "full" and num_replicas == 1)
-        # Whatever depends on random numbers is drawn outside the compiled part, whose own
-        # generators give other numbers.
+        # XLA cannot compile exchanges between replicas, nor loops around them.
+        gradients_of = compiled(self._gradients_of, settings.xla == "full" and num_replicas == 1)
+        # Random numbers are drawn outside the compiled part, whose own generators differ.
         batch = {**batch, **self._mix_3d_inside_fov(batch)}
         gradients, logs = accumulate_over_microbatches(
-            lambda part: of_part(part, tf.convert_to_tensor(self.step)), batch,
+            lambda some: gradients_of(some, tf.convert_to_tensor(self.step)), batch,
             settings.grad_accum_steps, is_unrolled=num_replicas > 1,
         )
         gradients = self.loss_scale.unscale(summed_over_replicas(gradients))
-        # Deviation: the release looks at the loss alone. A finite loss may have a gradient that is
-        # not, which would spoil all weights at once.
+        # Deviation: the original implementation only checks the loss. A finite loss may have an
+        # infinite gradient, which would corrupt all weights at once.
         norm = tf.linalg.global_norm([g for g in gradients if g is not None])
         with tf.control_dependencies([self._assert_usable(logs["loss"], norm)]):
             gradients = [None if g is None else tf.identity(g) for g in gradients]
             return gradients, {**logs, "gradient_norm": tf.identity(norm)}
 
-    def _gradients_of_part(
+    def _gradients_of(
         self, batch: Batch, step: tf.Tensor
     ) -> tuple[Gradients, dict[str, tf.Tensor]]:
-        """Runs the network forward and backward; returns scaled gradients and what to report."""
+        """Runs the network forward and backward; returns scaled gradients and values to report."""
         with tf.GradientTape() as tape:
             logs = self._compute_losses(batch, step, training=not self.in_inference_mode)
-            # All replicas have the layers' own losses, whose gradients will be summed.
+            # Each replica adds the layers' own losses, and gradients are summed over replicas.
             num_replicas = self.distribute_strategy.num_replicas_in_sync
             losses = [loss / num_replicas for loss in self.crop_model.losses]
             scaled_loss = self.loss_scale.scale(tf.add_n([logs["loss"], *losses]))
@@ -159,7 +158,7 @@ class Trainer(tf.keras.Model):
 
     def _assert_usable(self, loss: tf.Tensor, gradient_norm: tf.Tensor) -> Optional[tf.Operation]:
         if isinstance(self.loss_scale, DynamicLossScale):
-            # An overflow only means that the scale is too large, as long as it can shrink.
+            # As long as the scale can shrink, an overflow only means that it is too large.
             gradient_norm = tf.where(self.loss_scale.value > 1, 0.0, gradient_norm)
         is_usable = tf.math.is_finite(loss) & tf.math.is_finite(gradient_norm)
         return tf.debugging.Assert(is_usable, [_NOT_FINITE])
@@ -184,7 +183,7 @@ class Trainer(tf.keras.Model):
         self.optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
 
     def _mix_3d_inside_fov(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Draws the share of the 3D head of every example: 'mix', and 'mix_2d' with 2D labels."""
+        """Samples the weight of the 3D head per example: 'mix', and 'mix_2d' for 2D labels."""
         num_replicas = self.distribute_strategy.num_replicas_in_sync
         names = [name for name in ("image", "image_2d") if name in batch]
         sizes = [num_replicas * batch[name].shape[0] for name in names]

@@ -1,6 +1,6 @@
-"""The metrics of held-out examples, measured now and then during training.
+"""Metrics of held-out examples, computed periodically during training.
 
-Shares are fractions, as in the release; those of `metrabs.evaluation` are percentages.
+Proportions are fractions, as in the original; those of `metrabs.evaluation` are percentages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def validation_metrics(
 ) -> dict[str, float]:
     """Predicts the validation split of a dataset and returns its `pose_metrics`.
 
-    Models whose poses are only root-relative get no absolute and no 2D error.
+    Models whose poses are only root-relative have no absolute and no 2D error.
     """
     batches = evaluation_batches(
         dataset.split(config.data.validate_on), dataset.joint_info, config.loading,
@@ -62,28 +62,28 @@ def pose_metrics(
     coords2d_pred: Optional[np.ndarray] = None,
     coords2d_true: Optional[np.ndarray] = None,
 ) -> dict[str, float]:
-    """Computes the validation metrics of the release; 0 where nothing is valid.
+    """Computes the validation metrics of the original; 0 where nothing is valid.
 
-    Deviation: poses with less than three valid joints do not count in the metrics after rigid
-    alignment, which is undefined for them; the release gets NaN.
+    Deviation: poses with fewer than three valid joints do not count in the metrics after rigid
+    alignment, which is undefined for them; the original implementation gets NaN.
 
     Args:
-        coords3d_pred: predicted poses `[n, joints, 3]`, mm, absolute or root-relative.
-        coords3d_true: true camera-space poses, mm.
-        mask: bool `[n, joints]`, annotated joints.
-        joint_names: names of the joints.
-        is_absolute: whether the prediction is absolute; else there is no `mean_error_abs`.
-        mean_relative: root-relative means relative to the mean of the valid joints, else to the
-            last joint (whether valid or not).
-        coords2d_pred: predicted pixels `[n, joints, 2]`, for `mean_error_2d`.
-        coords2d_true: true pixels.
+        coords3d_pred: Predicted poses `[n, joints, 3]`, mm, absolute or root-relative.
+        coords3d_true: True camera-space poses, mm.
+        mask: Annotated joints, bool `[n, joints]`.
+        joint_names: Names of the joints.
+        is_absolute: Whether the prediction is absolute; otherwise there is no `mean_error_abs`.
+        mean_relative: Whether root-relative poses are relative to the mean of the valid joints;
+            otherwise to the last joint, valid or not.
+        coords2d_pred: Predicted pixels `[n, joints, 2]`, for `mean_error_2d`.
+        coords2d_true: True pixels.
 
     Returns:
         Errors in mm (2D in pixels) and fractions: `mean_error`, `mean_error_procrustes`,
         `mean_auc`, `mean_pck`, `pck_wrists`, `auc_wrists`, `ncps`, `ncps_auc`, and where there is
         something to compare `mean_error_abs`, `mean_error_2d`. The wrists need joints named lwri
-        and rwri; then all joints count whose name contains one of these. `ncps` is the share of
-        poses whose worst joint after alignment is correct.
+        and rwri; then all joints count whose name contains one of these. `ncps` is the fraction
+        of poses whose worst joint after alignment is correct.
     """
     mask = np.asarray(mask, bool)
     relative = _relative(coords3d_pred, coords3d_true, mask, mean_relative)
@@ -111,7 +111,7 @@ def pose_metrics(
 def _record_inputs(
     batches: Iterable[Batch], small_inputs: list[tuple[np.ndarray, np.ndarray]]
 ) -> Iterator[Batch]:
-    """Passes batches on, and notes their cameras and true pixels."""
+    """Yields the batches, and records their cameras and true pixels."""
     for batch in batches:
         small_inputs.append((batch["intrinsics"], batch["coords2d_true"]))
         yield batch

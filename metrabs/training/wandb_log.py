@@ -1,4 +1,4 @@
-"""Logging to Weights & Biases, for those who ask for it (extra `wandb`)."""
+"""Optional logging to Weights & Biases (extra `wandb`)."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class WandbLog:
     """The log of a run at Weights & Biases; a resumed run continues it.
 
     Args:
-        project: name of the project there.
-        folder: of the run; the file `run_id` in it names the log.
-        config: settings to show there.
+        project: Name of the project.
+        folder: Folder of the run; the file `run_id` in it identifies the log.
+        config: Settings to show with the log.
 
     Raises:
-        UserError: the package is not installed, or does not get through.
+        UserError: the package is not installed, or the service cannot be reached.
     """
 
     def __init__(self, project: str, folder: pathlib.Path, config: Config) -> None:
@@ -61,23 +61,23 @@ class WandbLog:
         """Records metrics after some completed steps."""
         self._run.log(metrics, step=step)
 
-    def add_image(self, step: int, name: str, picture: np.ndarray) -> None:
-        """Records a uint8 picture [h, w, 3]."""
-        self._run.log({name: self._wandb.Image(picture)}, step=step)
+    def add_image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Records a uint8 image [h, w, 3]."""
+        self._run.log({name: self._wandb.Image(image)}, step=step)
 
     def close(self) -> None:
-        """Sends what is left."""
+        """Sends buffered records."""
         self._run.finish()
 
 
 def open_wandb_log(folder: pathlib.Path, config: Config) -> Optional[WandbLog]:
-    """Opens the log that the settings ask for, None if they do not."""
+    """Opens the log if the settings name a project, else returns None."""
     project = config.run.wandb_project
     return WandbLog(project, folder, config) if project else None
 
 
 def _run_id(folder: pathlib.Path) -> str:
-    """Returns the run's number at Weights & Biases, a new one in the first part of the run."""
+    """Returns the run's ID at Weights & Biases; creates it in the first part of the run."""
     path = folder / RUN_ID_FILE
     if not path.exists():
         write_text_atomically(path, uuid.uuid4().hex)

@@ -37,7 +37,7 @@ def test_settings_choose_the_variant(settings, expected):
 @pytest.mark.parametrize(
     "settings, message",
     [
-        (AFFINE, "nothing uses it"),
+        (AFFINE, "given but not used"),
         (dict(regularize_to_manifold=True), "--regularize_to_manifold needs --affine_weights"),
         (dict(transform_coords=True), "--transform_coords needs --affine_weights"),
         (dict(predict_all_and_latents=True), "needs --affine_weights"),

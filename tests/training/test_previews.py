@@ -29,6 +29,7 @@ def _drawn(config: Config, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, An
 
     monkeypatch.setattr(previews, "comparison_picture", record)
     dataset = open_dataset(config.data.dataset3d)
+    tf.keras.utils.set_random_seed(1)
     model = build_crop_model(ModelDescription(config, dataset.joint_info))
     drawer = previews.ValidationPreviews(model, dataset, config)
     assert drawer.draw().shape == (4, 12, 3)

@@ -89,7 +89,7 @@ def test_complete_run_ends_at_once(
     )
     with caplog.at_level("INFO"):
         assert train(finished_run).name == "ckpt-4"
-    assert "complete already" in caplog.text
+    assert "already complete" in caplog.text
 
 
 def test_other_model_in_the_same_folder_is_an_error(finished_run: Config) -> None:
