@@ -30,7 +30,7 @@ def union_with_best_detection(
     if detections is None or not len(detections):
         return box
     best = detections[np.argmax(detections[:, 4]), :4]
-    union = boxes.hull(box, best)
+    union = boxes.union_box(box, best)
     return union if boxes.iou(union, box) > min_iou else box
 
 

@@ -1,4 +1,4 @@
-"""What is known about each box: its image, its camera, and which boxes are wanted at all."""
+"""The inputs of each box: its image and camera; and the choice of the best boxes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make_box_inputs(
     up_cam: tf.Tensor,
     default_fov_degrees: Any,
 ) -> BoxInputs:
-    """Gathers what belongs to every box of a batch of images.
+    """Gathers the image index and camera of each box of a batch of images.
 
     Args:
         images: `[N, H, W, 3]`.
@@ -66,7 +66,7 @@ def fill_in_intrinsics(
 ) -> tf.Tensor:
     """Replaces a single matrix of -1 by the one of the default field of view, `[N or 1, 3, 3]`.
 
-    With one matrix per image, -1 has no special meaning (as released).
+    With one matrix per image, -1 has no special meaning, like in the original.
     """
     is_unknown = (tf.shape(intrinsic_matrix)[0] == 1) & tf.reduce_all(intrinsic_matrix == -1)
     default = intrinsics_from_fov(default_fov_degrees, imshape_hw)
@@ -86,7 +86,7 @@ def one_per_image(values: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
 def keep_best_boxes(boxes: tf.RaggedTensor, max_detections: Any) -> tf.RaggedTensor:
     """Keeps the `max_detections` boxes of highest score of every image, best first; -1 keeps all.
 
-    Deviation: in batches of images with different numbers of people the release picks wrong
+    Deviation: in batches of images with different numbers of people the original picks wrong
     boxes or fails.
 
     Args:

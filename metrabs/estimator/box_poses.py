@@ -1,4 +1,4 @@
-"""Poses in given boxes of full images, in every output format: what the four functions share."""
+"""Poses in given boxes of full images: the part that the four public functions share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Predictions = dict[str, Union[tf.Tensor, tf.RaggedTensor]]
 class BoxPoseEstimator(tf.Module):
     """Estimates the poses of people whose boxes are known.
 
-    Its function is traced and stored once, whichever of the four functions calls it.
+    Its function is traced and stored once for all four public functions.
 
     Args:
         crop_model, skeletons, bone_lengths_mm, joint_transform, rotation_degrees, rotation_mode,
@@ -94,8 +94,8 @@ class BoxPoseEstimator(tf.Module):
         Args:
             images: uint8 `[N, H, W, 3]`.
             boxes: ragged `[N, None, 5]`, left, top, width, height, pixels, and score.
-            cameras: of the images.
-            options: of the prediction.
+            cameras: Cameras of the images.
+            options: Options of the prediction.
             suppress: bool, whether improbable and duplicate poses are dropped.
 
         Returns:

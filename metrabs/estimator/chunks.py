@@ -1,4 +1,4 @@
-"""Working through many items in pieces that fit into memory, inside a TensorFlow graph."""
+"""Processing many items in chunks that fit into memory, inside a TensorFlow graph."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def concat_over_chunks(
     Args:
         function: maps a range of items to float32 `[stop - start, *item_shape]`; it may also
             return several rows per item.
-        num_items: how many items there are.
-        chunk_size: the largest number of items per call, at least 1.
+        num_items: Number of items.
+        chunk_size: Maximum number of items per call, at least 1.
         item_shape: shape of one row of the result; known sizes, as TensorFlow needs them for the
             empty case.
     """

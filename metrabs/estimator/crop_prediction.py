@@ -1,4 +1,4 @@
-"""From boxes to camera-frame poses: crops of several views, the crop model, and the way back."""
+"""From boxes to camera-frame poses: crops of several views, the crop model, and the inverse."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def crop_predictor(crop_model: Any, crop_dtype: Optional[str] = None) -> CropPre
     """Returns the function (linear crops `[n, S, S, 3]`, intrinsics) -> poses of a crop model.
 
     Args:
-        crop_model: has `predict_multi` for float16 crops and may have `predict_multi_float32`.
+        crop_model: Model with `predict_multi` for float16 crops and, optionally,
+            `predict_multi_float32`.
         crop_dtype: 'float32' or 'float16'; default: float32 where the model offers it, since
-            processors without float16 units are slow with the other one.
+            CPUs without float16 units are slow with float16.
 
     Raises:
         UserError: the model does not offer this type.

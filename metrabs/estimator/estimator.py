@@ -1,4 +1,4 @@
-"""The full-image multi-person 3D pose estimator with the four functions of the release.
+"""The full-image multi-person 3D pose estimator with its four public functions.
 
 Frames: boxes and `poses2d` are in pixels of the input image, pixel centres at integers;
 `poses3d` are in mm in the world frame that `extrinsic_matrix` (world -> camera, translation in mm)
@@ -26,11 +26,12 @@ class PoseEstimator(tf.Module):
     """Detects people in full images and estimates their absolute 3D poses.
 
     Args:
-        crop_model: offers `joint_names [Jc]`, `joint_edges [E, 2]`, `input_resolution []` (all
+        crop_model: Model with `joint_names [Jc]`, `joint_edges [E, 2]`, `input_resolution []` (all
             variables) and `predict_multi(crops [n, S, S, 3] float16, intrinsics [n, 3, 3])`, mm.
         skeletons: the selectable output formats by name, with indices into all output joints;
             the entry '' is the default.
-        detector: meets the contract of `metrabs.estimator.detectors`; None detects nobody.
+        detector: Detector that meets the contract of `metrabs.estimator.detectors`; None detects
+            no people.
         bone_lengths_mm: usual length of each edge of the crop model; without them bones are not
             checked when implausible poses are suppressed.
         joint_transform: `[Jc, Jo]`; output joint o is the sum of crop model joints weighted by
@@ -135,14 +136,14 @@ class PoseEstimator(tf.Module):
             skeleton: name of the output format.
             detector_threshold: smallest score of a detection.
             detector_nms_iou_threshold: overlap above which detections are merged.
-            max_detections: keeps only so many detections of highest score per image, -1: all.
+            max_detections: maximum number of detections per image, best score first; -1: all.
             detector_flip_aug: the detector also sees the mirrored image.
             suppress_implausible_poses: drops improbable and duplicate poses.
 
         Returns:
             Ragged tensors `boxes [N, None, 5]` (left, top, width, height, score), `poses3d
             [N, None, J, 3]` mm, `poses2d [N, None, J, 2]` pixels, `spread3d [N, None, J]` mm:
-            standard deviation of the views, all axes together, which tells how sure a joint is.
+            standard deviation of the views, all axes together, a measure of uncertainty.
         """
         return self._detect_and_estimate(
             images,
@@ -291,7 +292,7 @@ class PoseEstimator(tf.Module):
         """Returns ragged `[N, None, 5]` boxes with scores."""
         num_images = tf.shape(images, out_type=tf.int64)[0]
 
-        def _nobody() -> tf.RaggedTensor:
+        def _no_boxes() -> tf.RaggedTensor:
             lengths = tf.zeros([num_images], tf.int64)
             return tf.RaggedTensor.from_row_lengths(tf.zeros([0, 5]), lengths)
 
@@ -307,9 +308,9 @@ class PoseEstimator(tf.Module):
             return boxes.with_row_splits_dtype(tf.int64)
 
         if self.detector is None:
-            return _nobody()
+            return _no_boxes()
         # Networks need not be able to work on no images at all.
-        return tf.cond(num_images > 0, _detected, _nobody)
+        return tf.cond(num_images > 0, _detected, _no_boxes)
 
 
 def _constant(values: Any, dtype: tf.DType) -> tf.Variable:

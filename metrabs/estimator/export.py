@@ -1,7 +1,7 @@
 """Packing a crop model, a detector and the skeleton tables into one SavedModel.
 
 The result needs TensorFlow alone: `tf.saved_model.load(folder)`. Its folder also holds
-`assets.extra/manifest.json`, which tells what was packed and the SHA-256 of every file.
+`assets.extra/manifest.json`, which lists the settings and the SHA-256 of each file.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _FUNCTION_NAMES = (
 class CropModelPart(tf.Module):
     """The members of a crop model that the estimator's contract names, and their variables.
 
-    Whatever else a crop model carries (functions of its layers, training state) would make the
-    export larger and slower to load.
+    Other members of a crop model (functions of its layers, training state) would make the export
+    larger and slower to load.
 
     Args:
         crop_model: a live or a loaded crop model.
         functions: its prediction functions by name.
-        variables: what these functions refer to.
+        variables: Variables of these functions.
     """
 
     def __init__(
@@ -85,10 +85,12 @@ def export_estimator(
     Args:
         crop_model: a `CropModel` or what `tf.saved_model.load` returns for one.
         output_dir: folder to write; an earlier export there is replaced.
-        detector: meets the contract of `metrabs.estimator.detectors`; None detects nobody.
+        detector: Detector that meets the contract of `metrabs.estimator.detectors`; None detects
+            no people.
         skeletons: output formats by name; default: all formats whose joints the model has.
         affine_weights: the autoencoder the model was trained with, kept for users.
-        precision: of the network, see `InferenceCropModel`; what was loaded stays as it is.
+        precision: Precision of the network, see `InferenceCropModel`; a loaded crop model keeps
+            its own.
         config: settings of the crop model, written to the manifest.
         settings: the other arguments of `PoseEstimator`.
 
@@ -96,7 +98,7 @@ def export_estimator(
         The folder.
 
     Raises:
-        UserError: the parts do not fit together, the model's poses have no place in space, or the
+        UserError: the parts do not fit together, the model's poses are only root-relative, or the
             folder holds something else.
     """
     target = pathlib.Path(output_dir)
@@ -104,7 +106,7 @@ def export_estimator(
     joint_names = joint_info_of(crop_model).names
     if skeletons is None:
         if settings.get("joint_transform") is not None:
-            raise UserError("A joint transform changes the joints; give the skeletons, too.")
+            raise UserError("A joint transform changes the joints; give the skeletons as well.")
         skeletons = export_skeletons(joint_names, crop_model.joint_edges.numpy())
     if affine_weights is not None:
         affine_weights = affine_weights.for_joints(joint_names)
@@ -168,7 +170,7 @@ def without_extras(crop_model: Any) -> Any:
 
 
 def _describe(setting: Any) -> Any:
-    """Returns numbers and texts as they are, the sizes of arrays, the kind of other objects."""
+    """Returns numbers and strings as they are, shapes of arrays, type names of other objects."""
     if setting is None or isinstance(setting, (bool, int, float, str)):
         return setting
     if isinstance(setting, tuple):

@@ -1,4 +1,4 @@
-"""Errors inside the graph that tell users of an export what they gave and what is expected."""
+"""Checks inside the graph, whose errors say what was given and what was expected."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def require(condition: Any, message: str, *values: Any) -> tf.Operation:
 
     Args:
         condition: bool scalar.
-        message: what was expected.
-        values: what to print behind the message.
+        message: Description of the expected input.
+        values: Values to print after the message.
 
     Raises:
         tf.errors.InvalidArgumentError: the condition does not hold.
@@ -37,16 +37,16 @@ def require(condition: Any, message: str, *values: Any) -> tf.Operation:
 def checked_inputs(
     images: tf.Tensor, boxes: tf.RaggedTensor, cameras: Cameras, options: Options
 ) -> tuple[Cameras, Options]:
-    """Returns cameras and options, which are only computed if all inputs make sense.
+    """Returns cameras and options, which are computed only if all inputs are valid.
 
     Args:
         images: `[N, H, W, 3]`.
         boxes: ragged, one row per image.
-        cameras: of the images.
-        options: of the prediction.
+        cameras: Cameras of the images.
+        options: Options of the prediction.
 
     Raises:
-        tf.errors.InvalidArgumentError: they do not; the message tells why.
+        tf.errors.InvalidArgumentError: an input is invalid; the message says why.
     """
     checks = [*_check_sizes(images, boxes, cameras), *_check_numbers(cameras, options)]
     with tf.control_dependencies([check for check in checks if check is not None]):
@@ -54,14 +54,14 @@ def checked_inputs(
 
 
 def checked_detection(images: tf.Tensor, detection: Detection) -> Detection:
-    """Returns the settings of the detector, which are only computed if they make sense.
+    """Returns the settings of the detector, which are computed only if they are valid.
 
     Args:
         images: `[N, H, W, 3]`.
-        detection: how people are detected.
+        detection: Settings of the detector.
 
     Raises:
-        tf.errors.InvalidArgumentError: they do not; the message tells why.
+        tf.errors.InvalidArgumentError: an input is invalid; the message says why.
     """
     threshold, overlap = detection.detector_threshold, detection.detector_nms_iou_threshold
     checks = [
@@ -77,7 +77,7 @@ def checked_detection(images: tf.Tensor, detection: Detection) -> Detection:
 
 
 def checked_boxes(boxes: tf.Tensor) -> tf.Tensor:
-    """Returns the boxes of the user, `[n, 4]`, which are only computed if they make sense.
+    """Returns the boxes of the user, `[n, 4]`, which are computed only if they are valid.
 
     Raises:
         tf.errors.InvalidArgumentError: a width or height is negative.

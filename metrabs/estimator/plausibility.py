@@ -1,6 +1,6 @@
-"""Which detected poses to believe: bone lengths, agreement of views and box, pose NMS.
+"""Suppression of implausible and duplicate poses: bone lengths, views, box overlap, pose NMS.
 
-Thresholds and formulas are those of the release. Poses are in mm in the original camera frame,
+Thresholds and formulas are the original ones. Poses are in mm in the original camera frame,
 before the world transform; J is the number of output joints.
 """
 
@@ -31,7 +31,7 @@ def has_plausible_bones(poses: Any, joint_edges: Any, bone_lengths_mm: Any) -> t
         bone_lengths_mm: usual lengths `[E]`.
 
     Returns:
-        bool `[n]`; bones whose length is no number are accepted.
+        bool `[n]`; bones of NaN length are accepted.
     """
     ends = tf.gather(poses, joint_edges, axis=1)
     lengths = tf.norm(ends[:, :, 0] - ends[:, :, 1], axis=-1)
@@ -79,7 +79,7 @@ def pose_fills_box(poses2d: Any, boxes: Any) -> tf.Tensor:
         boxes: `[n, 4 or more]`, left, top, width, height, pixels.
 
     Returns:
-        bool `[n]`; False where a coordinate is no number.
+        bool `[n]`; False where a coordinate is NaN.
     """
     boxes = tf.convert_to_tensor(boxes)
     start, size = boxes[:, :2], boxes[:, 2:4]
@@ -108,7 +108,7 @@ def pose_similarity(poses: Any) -> tf.Tensor:
         tf.sqrt(common / first_square) * first - tf.sqrt(common / second_square) * second
     )
     distances = tf.norm(difference, axis=-1)
-    # Deviation: with fewer than 4 joints the release averages nothing, which disables the test.
+    # Deviation: with fewer than 4 joints the original averages nothing, which disables the test.
     num_worst = tf.maximum(tf.shape(poses)[1] // 4, 1)
     worst = tf.math.top_k(distances, num_worst, sorted=False).values
     return tf.reduce_mean(tf.maximum(0.0, 1 - worst / SIMILARITY_RANGE_MM), axis=-1)
@@ -138,7 +138,7 @@ def select_distinct_poses(poses: Any, scores: Any, is_valid: Any) -> tf.Tensor:
 def select_poses_to_keep(
     poses: tf.Tensor, poses2d: tf.Tensor, boxes: tf.RaggedTensor, has_good_bones: tf.Tensor
 ) -> tf.RaggedTensor:
-    """Applies all tests to the poses of a batch of images.
+    """Selects the plausible and distinct poses of a batch of images.
 
     Args:
         poses: `[B, A, J, 3]`, mm, in the order of the boxes.

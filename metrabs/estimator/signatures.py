@@ -1,4 +1,4 @@
-"""Names, order, types and defaults of the arguments of the four exported functions (as released).
+"""Names, order, types and defaults of the arguments of the four exported functions (original).
 
 Users call these functions by position and by keyword, so the order is part of the interface: the
 images, boxes where they are given, then `Cameras`, `Options` and, to detect people, `Detection`.

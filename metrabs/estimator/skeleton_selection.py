@@ -64,7 +64,7 @@ def look_up_joints(
     """Returns the int32 indices of a skeleton's joints.
 
     Raises:
-        tf.errors.InvalidArgumentError: the name is unknown. Deviation: the release returns poses
+        tf.errors.InvalidArgumentError: the name is unknown. Deviation: the original returns poses
             without joints then.
     """
     row = tf.reshape(table.lookup(name), [-1])

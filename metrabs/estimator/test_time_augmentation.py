@@ -1,6 +1,6 @@
 """The views of one person that a prediction averages: rotated, scaled, flipped, re-exposed.
 
-The parameters depend only on the number of views, nothing is random (as released; paper,
+The parameters depend only on the number of views, nothing is random (original; paper,
 "test-time augmentation"). A single view is not neutral: gamma 0.8 and 5 % magnification belong to
 the published numbers.
 """
@@ -62,7 +62,7 @@ def make_augmentations(
         ],
         axis=0,
     )
-    # Negative: the release turns the axes of the camera, not the points in front of it.
+    # Negative: the original turns the axes of the camera, not the points in front of it.
     rotations = rotation_about_z(-_angles(num_aug, math.radians(rotation_degrees), rotation_mode))
     flip_sign = tf.where(is_flipped, -1.0, 1.0)
     signs = tf.stack([flip_sign, tf.ones_like(flip_sign), tf.ones_like(flip_sign)], axis=-1)

@@ -29,8 +29,8 @@ class BoxCameras(NamedTuple):
     Attributes:
         rotations: `[B, 3, 3]`, original camera frame -> crop camera frame.
         box_scales: `[B]`, crop pixels per image pixel.
-        is_valid: bool `[B]`; a box without extent or with a coordinate that is no number is
-            invalid, and gets an arbitrary camera.
+        is_valid: bool `[B]`; a box without extent or with a NaN coordinate is invalid and gets
+            an arbitrary camera.
     """
 
     rotations: tf.Tensor
@@ -77,7 +77,7 @@ def look_at_boxes(
     top, right, bottom, left = tf.unstack(sides, axis=1)
     sizes = tf.maximum(tf.norm(top - bottom, axis=-1), tf.norm(right - left, axis=-1))
     scales = tf.cast(crop_side, tf.float32) / sizes
-    # Deviation: the release fails as a whole if one box has no extent. Such a box gets NaN poses.
+    # Deviation: the original fails if any box has no extent. Here such a box gets NaN poses.
     is_valid = tf.math.is_finite(scales) & tf.reduce_all(
         tf.math.is_finite(rotations), axis=[-2, -1]
     )

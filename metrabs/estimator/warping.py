@@ -1,10 +1,9 @@
 """Resampling images into crops: linear light, an image pyramid, bilinear interpolation.
 
-All levels of all images lie in one flat list of pixels, so that the crops of a whole batch, from
-whatever image and level, are sampled at once. Each image there has a black border, which makes
-everything outside black and fades the edge over one pixel (as released).
-`tfa.image` would need every crop to come with its own copy of the image; nothing else in the
-house resamples with TensorFlow.
+All levels of all images lie in one flat list of pixels, so that all crops of a batch are sampled
+at once, from any image and level. Each image has a black border, which makes everything outside
+black and fades the edge over one pixel, like in the original implementation. `tfa.image` would
+need a copy of the image for each crop.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from metrabs.models.inference_model import runs_on
 NUM_LEVELS = 3
 DISPLAY_GAMMA = 2.2
 
-# Output pixels that are sampled at once: few for processors, to stay in their caches, and enough
+# Output pixels that are sampled at once: few on CPUs, to stay in their caches, and enough
 # to keep a GPU busy.
 _PIXELS_AT_ONCE, _PIXELS_AT_ONCE_ON_GPU = 2**18, 2**21
 
@@ -105,7 +104,7 @@ def extract_crops(
     side: Any,
     antialias_factor: Any,
 ) -> tf.Tensor:
-    """Samples square crops, if asked for at a multiple of their size, averaged afterwards.
+    """Samples square crops, optionally supersampled.
 
     Args:
         antialias_factor: int32, supersampling factor, 1 is off.
@@ -115,7 +114,7 @@ def extract_crops(
     Returns:
         `[C, side, side, 3]` linear light.
     """
-    # Deviation: any factor works, the release fails for 3.
+    # Deviation: any factor works, the original fails for 3.
     factor = tf.cast(antialias_factor, tf.int32)
     factor_float = tf.cast(factor, tf.float32)
     big_side = side * factor
@@ -157,7 +156,7 @@ def warp_images(
 ) -> tf.Tensor:
     """Renders what other pinhole cameras at the same place would see.
 
-    Rays that point backwards are sampled where their opposite points to (as released).
+    Rays that point backwards are sampled where the opposite rays point to (original).
 
     Args:
         pyramid: the source images.

@@ -41,7 +41,7 @@ def intersection(boxes_a: Any, boxes_b: Any) -> np.ndarray:
     return np.concatenate([top_left, np.maximum(bottom_right - top_left, 0)], axis=-1)
 
 
-def hull(boxes_a: Any, boxes_b: Any) -> np.ndarray:
+def union_box(boxes_a: Any, boxes_b: Any) -> np.ndarray:
     """Returns the smallest box that holds both boxes."""
     a, b = _as_float(boxes_a), _as_float(boxes_b)
     top_left = np.minimum(a[..., :2], b[..., :2])

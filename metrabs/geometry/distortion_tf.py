@@ -1,7 +1,7 @@
-"""Lens distortion of points on the plane at unit distance: OpenCV's model with 12 coefficients.
+"""Lens distortion of normalized image coordinates: OpenCV's model with 12 coefficients.
 
 The coefficients are (k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4): rational radial, tangential
-and thin-prism distortion. Shorter vectors are filled up with zeros, and zeros mean no distortion.
+and thin-prism distortion. Shorter vectors are padded with zeros, and zeros mean no distortion.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def distort_points(points: Any, coeffs: Any) -> tf.Tensor:
     """Applies the lens to ideal points.
 
     Args:
-        points: `[batch, ..., 2]` on the plane at unit distance.
+        points: Normalized image coordinates `[batch, ..., 2]`.
         coeffs: `[batch, n]` with n <= 12 (or `[1, n]`), one row per example.
 
     Returns:
-        Distorted points, same shape and plane.
+        Distorted normalized image coordinates, same shape.
 
     Raises:
         UserError: there are more than 12 coefficients (tilted sensors are not supported).
@@ -35,7 +35,7 @@ def distort_points(points: Any, coeffs: Any) -> tf.Tensor:
 
 
 def undistort_points(points: Any, coeffs: Any) -> tf.Tensor:
-    """Removes the lens from observed points, by five fixed-point steps (as released).
+    """Removes the lens distortion by five fixed-point steps, like the original implementation.
 
     Args and errors are those of `distort_points`. Far outside the field of view the steps may not
     converge; nothing checks that.

@@ -1,4 +1,4 @@
-"""Means, spreads and centred poses over joints of which some are not annotated.
+"""Means, standard deviations and centred poses over joints, some of which are not annotated.
 
 All functions have static shapes, so that they compile under XLA: invalid entries are replaced by
 zero and left out of the counts, never removed. A statistic of nothing is zero.
@@ -37,10 +37,10 @@ def masked_mean(
     """Averages the valid entries; 0 where there is none.
 
     With explicit axes the divisor is the number of true mask entries along these axes. As
-    released, an axis that the mask lacks (coordinates) does not multiply that number.
+    in the original implementation, axes that the mask does not have (coordinates) do not count.
 
-    Deviation: the mean over everything (`axis` None) of an empty mask is 0; the release gives NaN,
-    which ends training as soon as a batch happens to have no valid joint.
+    Deviation: the mean over everything (`axis` None) of an empty mask is 0; the original gives
+    NaN, which ends training as soon as a batch has no valid joint.
 
     Args:
         values: tensor `[d1, ..., dn]`.
@@ -130,8 +130,8 @@ def align_2d_skeletons(pred: Any, true: Any, mask: Optional[Any] = None) -> tf.T
 def ramp(x: Any, t1: float, t2: float) -> tf.Tensor:
     """Falls linearly from 1 at `t1` and below to 0 at `t2` and above.
 
-    Its mean over errors is the area under the curve of the share of errors below a threshold that
-    goes from `t1` to `t2`.
+    Its mean over errors is the area under the curve of the fraction of errors below a threshold
+    between `t1` and `t2`. Used by golden tests only.
     """
     return tf.clip_by_value((t2 - x) / (t2 - t1), 0.0, 1.0)
 

@@ -1,6 +1,6 @@
-"""How far predicted joints are from true ones: absolute, relative to a root, or after alignment.
+"""Distances of predicted from true joints: absolute, relative to a root, or after alignment.
 
-All functions take a mask of valid joints; what is invalid in the truth may hold anything (NumPy).
+All functions take a mask of valid joints; invalid true joints may hold anything.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def aligned_distances(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Measures joints after rigid alignment with scale of every pose.
 
-    Poses with less than three valid joints do not count: they fit in many ways.
+    Poses with fewer than three valid joints do not count: their alignment is ambiguous.
 
     Returns:
         Distances `[n, joints]`, mm, 0 where invalid, and the mask of what counts.

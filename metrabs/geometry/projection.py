@@ -15,7 +15,7 @@ import tensorflow as tf
 
 
 def project(points: Any) -> tf.Tensor:
-    """Divides by depth: `[..., 3]` -> `[..., 2]` on the plane at unit distance."""
+    """Divides by depth: `[..., 3]` -> normalized image coordinates `[..., 2]`."""
     points = tf.convert_to_tensor(points)
     return points[..., :2] / points[..., 2:]
 
@@ -23,8 +23,8 @@ def project(points: Any) -> tf.Tensor:
 def project_pose(coords3d: Any, intrinsics: Any) -> tf.Tensor:
     """Projects poses to pixels.
 
-    Points nearer than 1 mm, also those behind the camera, are divided by 1 instead of their depth
-    (as released): a bad prediction must not blow up the loss.
+    Points nearer than 1 mm and those behind the camera are divided by 1 instead of their depth,
+    like in the original implementation: a bad prediction must not blow up the loss.
 
     Args:
         coords3d: camera-space poses `[batch, joints, 3]`, mm.
@@ -39,7 +39,7 @@ def project_pose(coords3d: Any, intrinsics: Any) -> tf.Tensor:
 
 
 def normalize_image_points(coords2d: Any, intrinsics: Any) -> tf.Tensor:
-    """Maps pixels `[batch, points, 2]` to the plane at unit distance, by the full inverse of K.
+    """Maps pixels to normalized image coordinates `[batch, points, 2]`, by the full inverse of K.
 
     Args:
         coords2d: pixels `[batch, points, 2]`.
@@ -52,7 +52,7 @@ def back_project(normalized2d: Any, delta_z: Any, z_offset: Any) -> tf.Tensor:
     """Places points on their viewing rays.
 
     Args:
-        normalized2d: `[batch, points, 2]` on the plane at unit distance.
+        normalized2d: Normalized image coordinates `[batch, points, 2]`.
         delta_z: depth of each point relative to the reference `[batch, points]`, mm.
         z_offset: depth of the reference `[batch]`, mm.
 
@@ -74,7 +74,7 @@ def intrinsics_from_fov(
 ) -> tf.Tensor:
     """Builds the intrinsic matrix of a camera whose larger image side spans a given angle.
 
-    The principal point is at (width / 2, height / 2), as released.
+    The principal point is at (width / 2, height / 2), like in the original implementation.
 
     Args:
         fov_degrees: field of view along the larger side, degrees.
@@ -99,15 +99,15 @@ def is_within_fov(
     centered_stride: bool,
     border_factor: float = 0.75,
 ) -> tf.Tensor:
-    """Tells which points lie inside the crop by more than a part of a heatmap cell.
+    """Returns which points lie inside the crop, a border of part of a heatmap cell excluded.
 
     Args:
         coords2d: crop pixels `[..., 2]`.
         proc_side: side of the crop, pixels.
         stride: training stride of the backbone, pixels (also at test time).
         centered_stride: whether heatmap cells are centred on the pixels they see.
-        border_factor: width of the excluded border in strides; a negative number accepts points
-            outside the crop.
+        border_factor: Width of the excluded border in strides; with a negative number, points
+            outside the crop are accepted.
 
     Returns:
         bool `[...]`; points exactly on the limits are inside.
@@ -124,7 +124,7 @@ def affine_combination(points: Any, weights: Any) -> tf.Tensor:
 
     Args:
         points: `[batch, n_in, coordinates]`.
-        weights: `[n_in, n_out]`; columns that sum to one make affine combinations.
+        weights: `[n_in, n_out]`; each column sums to one, unless linear combinations are wanted.
 
     Returns:
         `[batch, n_out, coordinates]`.

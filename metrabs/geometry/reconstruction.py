@@ -2,7 +2,7 @@
 
 The crop model predicts where joints are in the image and how they lie relative to each other in
 millimetres. Both together determine where the person stands. Method: MeTRAbs (T-BIOM 2021),
-section on absolute pose reconstruction; constants as released.
+section on absolute pose reconstruction; original constants.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def reconstruct_absolute(
         proc_side: side of the crop, pixels.
         stride: training stride of the backbone, pixels.
         centered_stride: whether heatmap cells are centred on the pixels they see.
-        mix_3d_inside_fov: share of the shifted relative pose inside the field of view: a number,
+        mix_3d_inside_fov: weight of the shifted relative pose inside the field of view: a number,
             or a tensor broadcastable to `[batch, 1, 1]`. None means 0.
         weak_perspective: estimate the shift by weak instead of full perspective; a bool or a
             scalar bool tensor.
@@ -76,7 +76,7 @@ def weak_perspective_offset(normalized2d: Any, coords3d_rel: Any, is_inside: Any
     """Finds the shift of the relative pose by comparing spreads in 3D and on the image plane.
 
     Args:
-        normalized2d: `[batch, points, 2]` on the plane at unit distance.
+        normalized2d: Normalized image coordinates `[batch, points, 2]`.
         coords3d_rel: `[batch, points, 3]`, mm.
         is_inside: bool `[batch, points]`, the points that count. None valid: the mean depth is 1.
 
@@ -104,18 +104,18 @@ def full_perspective_offset(
     3x3 solver, and all gradients are finite.
 
     Args:
-        normalized2d: `[batch, points, 2]` on the plane at unit distance.
+        normalized2d: Normalized image coordinates `[batch, points, 2]`.
         coords3d_rel: `[batch, points, 3]`, mm.
         is_inside: bool `[batch, points]`.
         scale: 'example': root mean squares over each example's points;
-            'batch': over the whole batch (as released).
+            'batch': over the whole batch (original).
 
     Returns:
         `[batch, 3]`, mm.
     """
-    # Deviation: the release normalises over the whole batch. Through the regulariser one example
+    # Deviation: the original normalises over the whole batch. Through the regulariser, one example
     # with far-off 2D coordinates then changes the depth of all others, so the default here is per
-    # example; 'batch' reproduces the release.
+    # example; 'batch' reproduces the original.
     right_side = normalized2d * coords3d_rel[..., 2:] - coords3d_rel[..., :2]
     scale2d = _root_mean_square(normalized2d, scale)
     scale_right = _root_mean_square(right_side, scale)

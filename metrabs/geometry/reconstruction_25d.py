@@ -1,8 +1,8 @@
-"""Absolute poses from image coordinates, relative depths and known bone lengths.
+"""Absolute poses from image coordinates, relative depths and known bone lengths (2.5D).
 
-Where each joint is in the image and how much deeper one is than another leaves one unknown: the
-depth of the whole person. It is chosen such that the bones get their known lengths. Method of the
-2.5D baseline in MeTRAbs (T-BIOM 2021, after Iqbal et al., ECCV 2018); constants as released.
+The image positions and relative depths of the joints leave one unknown: the depth of the whole
+person. It is chosen such that the bones get their known lengths. Method of the
+2.5D baseline in MeTRAbs (T-BIOM 2021, after Iqbal et al., ECCV 2018); original constants.
 """
 
 from __future__ import annotations
@@ -87,11 +87,11 @@ def depth_by_bone_lengths(
     A bone's squared length is a quadratic function c z^2 + d z + e of the reference depth z, so
     that the least squares problem has one unknown.
 
-    Deviation: the release treats a batch as one problem with one damping, where a step is taken
-    or refused for all people together. Here every example has its own.
+    Deviation: the original treats a batch as one problem with one damping, where a step is taken
+    or rejected for all people at once. Here each example has its own.
 
     Args:
-        normalized2d: `[batch, joints, 2]` on the plane at unit distance.
+        normalized2d: Normalized image coordinates `[batch, joints, 2]`.
         delta_z: depth of the joints relative to the reference `[batch, joints]`, mm.
         bones: the E pairs of joint indices.
         bone_lengths_mm: `[E]` or `[batch, E]`.

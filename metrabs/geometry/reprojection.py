@@ -1,4 +1,4 @@
-"""Moving points, boxes, images and masks from one camera to another at the same position."""
+"""Reprojecting points, boxes, images and masks to another camera at the same position."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def reproject_image_points(points_px: Any, old_camera: Camera, new_camera: Camer
     if _differ_by_intrinsics_only(old_camera, new_camera):
         affine = _intrinsics_change(old_camera, new_camera)
         return (points @ affine[:, :2].T + affine[:, 2]).astype(np.float32)
-    # Deviation: the release goes through world points, whose rounding grows with the distance
-    # from the world's origin. Rays relative to the common centre have no such problem.
+    # Deviation: the original implementation goes through world points, whose rounding error grows
+    # with the distance from the world's origin. Rays from the common centre avoid that.
     turn = new_camera.R.astype(np.float64) @ old_camera.R.T
     return new_camera.camera_to_image(old_camera.rays(points) @ turn.T)
 
 
 def reproject_box(box: Any, old_camera: Camera, new_camera: Camera) -> np.ndarray:
-    """Maps a box [4]: the mean of the boxes around its mapped corners and its mapped midpoints."""
+    """Maps a box [4] by the mean of the boxes around its corners and midpoints (golden tests)."""
     return (
         reproject_box_corners(box, old_camera, new_camera)
         + reproject_box_side_midpoints(box, old_camera, new_camera)
@@ -80,12 +80,12 @@ def reproject_image(
 
     Args:
         image: [h, w] or [h, w, channels], uint8 or float32.
-        old_camera: the camera of the image.
-        new_camera: the camera of the result.
-        output_imshape: (height, width, ...) of the result.
-        border_mode, border_value: what lies outside the image (OpenCV).
+        old_camera: The camera of the image.
+        new_camera: The camera of the result.
+        output_imshape: Shape (height, width, ...) of the result.
+        border_mode, border_value: OpenCV's rule for pixels outside the image, and their value.
         interp: OpenCV's interpolation.
-        antialias_factor: renders at this multiple of the size, then averages.
+        antialias_factor: Supersampling factor: render at this multiple of the size, then average.
 
     Returns:
         An image of the same type and number of axes.
@@ -115,7 +115,7 @@ def reproject_mask(
     output_imshape: tuple[int, ...],
     antialias_factor: int = 1,
 ) -> np.ndarray:
-    """Renders a mask [h, w] (non-zero is inside) for the new camera; returns 0 and 1 as uint8."""
+    """Renders a mask [h, w] (non-zero is inside) as uint8 0 and 1 (golden tests)."""
     levels = (np.asarray(mask) != 0).astype(np.uint8) * 255
     reprojected = reproject_image(
         levels, old_camera, new_camera, output_imshape, antialias_factor=antialias_factor
@@ -131,7 +131,7 @@ def _warp(
     interp: int,
     border: dict[str, Any],
 ) -> np.ndarray:
-    """Warps by whichever OpenCV function is the cheapest one that does it exactly."""
+    """Warps by the cheapest OpenCV function that is exact for these cameras."""
     is_undistorted = _are_undistorted(old_camera, new_camera)
     if not is_undistorted:
         _check_same_center(old_camera, new_camera)
@@ -142,8 +142,8 @@ def _warp(
     if is_undistorted:
         matrix = _homography(new_camera, old_camera).astype(np.float32)
         return cv2.warpPerspective(image, matrix, size_wh, flags=flags, **border)
-    # Deviation: the release remembers these maps by the identity of the cameras, and returns
-    # outdated ones after a camera was changed in place. They are computed anew each time.
+    # Deviation: the original implementation caches these maps by the identity of the cameras, so
+    # that they are outdated after a camera was changed in place. Here they are always computed.
     maps = _source_coordinates(old_camera, new_camera, size_wh)
     return cv2.remap(image, *maps, interp, **border)
 
@@ -160,7 +160,7 @@ def _source_coordinates(
         (fx, skew, cx), (_, fy, cy) = old_camera.intrinsic_matrix[:2]
         return fx * x + skew * y + cx, fy * y + cy
     grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in size_wh)), axis=-1)
-    # Through world points as released, at its precision: nobody trains on distorted images.
+    # Through world points like the original, since no training set has distorted crops.
     coordinates = old_camera.world_to_image(new_camera.image_to_world(grid))
     return coordinates[..., 0], coordinates[..., 1]
 

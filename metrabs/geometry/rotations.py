@@ -16,8 +16,8 @@ def look_at_rotation(forward: Any, up: Any) -> tf.Tensor:
     Where both are parallel, 'up' is meaningless and some rotation is chosen: the x axis is kept
     horizontal, perpendicular to the y axis.
 
-    Deviation: the release returns NaN when looking exactly along its y axis with `up` parallel to
-    it, and only tests for exact zeros; here the x axis is (1, 0, 0) then.
+    Deviation: the original returns NaN when looking exactly along its y axis with `up` parallel
+    to it, and only tests for exact zeros; here the x axis is (1, 0, 0) then.
 
     Args:
         forward: viewing directions `[batch, 3]` in the old camera frame, any length.

@@ -16,7 +16,7 @@ class JointConverter:
     """Re-indexes coordinates from a source skeleton to a destination skeleton by name.
 
     For each destination name the source joint is the first that exists of `<name>_<suffix>` and
-    `<name>`; a destination called exactly 'tors' or 'spin' takes either name (as released).
+    `<name>`; a destination called exactly 'tors' or 'spin' takes either name (original rule).
 
     Args:
         source: skeleton of the coordinates to convert.

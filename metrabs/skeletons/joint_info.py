@@ -21,7 +21,7 @@ class JointInfo:
 
     Args:
         names: joint names in order, as a list or separated by commas.
-        edges: pairs of joint indices, taken as they are; or text with comma-separated chains such
+        edges: Pairs of joint indices, taken as they are; or a string of chains, such
             as 'neck-rsho-relb,neck-head'. Each link of a chain gives a sorted pair, followed by
             the pair of its mirrored ends if that differs. Links to unknown names are skipped.
 

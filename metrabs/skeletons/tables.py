@@ -113,9 +113,10 @@ def _named_skeleton(indices: list[int], edges: list[Edge], entry: dict[str, str]
         for a, b in edges
         if a in position and b in position
     ]
-    # The 28-joint format links neck and shoulders through collar bones, which the 17 joints lack.
+    # The 28-joint format links neck and shoulders through collar bones, which are not among
+    # the 17 joints.
     own_edges += JointInfo(names, entry.get("extra_edges", "")).edges
-    # Deviation: the release lists some edges twice; each edge is exported once.
+    # Deviation: the original lists some edges twice; each edge is exported once.
     return Skeleton(indices, names, list(dict.fromkeys(own_edges)))
 
 

@@ -11,7 +11,7 @@ from metrabs.config import Config
 from metrabs.data.examples import PoseDataset
 from metrabs.data.loading.pipeline import Batch, evaluation_batches
 from metrabs.models.crop_model import CropModel
-from metrabs.visualization.comparison import comparison_picture, stacked_pictures
+from metrabs.visualization.comparison import comparison_image, stack_images
 
 _NEAREST_MM = 1.0  # nearer points are not projected
 
@@ -42,7 +42,7 @@ class ValidationPreviews:
         batch = self._batch
         image = tf.cast(batch["image"], tf.float32) / 255
         predicted = self._model.predict_multi_float32(image, batch["intrinsics"]).numpy()
-        return stacked_pictures([
+        return stack_images([
             self._draw_example({name: values[i] for name, values in batch.items()}, pose)
             for i, pose in enumerate(predicted)
         ])
@@ -69,7 +69,7 @@ class ValidationPreviews:
         if self._model.variant.is_absolute:
             caption += f", {_mean_distance(predicted, true):.0f} mm absolute"
             overlay = _projected(predicted, example["intrinsics"])
-        return comparison_picture(
+        return comparison_image(
             example["image"], overlay, _projected(true, example["intrinsics"]), centered,
             true_centered, self._dataset.joint_info, caption,
         )

@@ -36,8 +36,8 @@ def training_curves_figure(
             be missing from some of them.
         keys: quantities to draw; default: all except `x_key`, in order of appearance.
         x_key: the quantity along the x axis.
-        log_scale: of the y axes.
-        title: of the figure.
+        log_scale: Use logarithmic y axes.
+        title: Title of the figure.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -79,7 +79,7 @@ def line_figure(
         x: [n] positions.
         series: name -> [n] values.
         xlabel, ylabel: with units.
-        title: of the figure.
+        title: Title of the figure.
         log_x: logarithmic x axis.
     """
     figure = _new_figure(6.4, 4.2)
@@ -113,8 +113,8 @@ def bar_figure(
         row_names: [n] names of the groups.
         columns: name -> [n] values, one bar in each group.
         ylabel: with the unit.
-        title: of the figure.
-        number_format: of the numbers on the bars.
+        title: Title of the figure.
+        number_format: Format of the numbers on the bars.
     """
     figure = _new_figure(max(6.4, 1.2 + 0.55 * len(row_names) * (len(columns) + 0.6)), 4.4)
     axes = figure.add_subplot()

@@ -1,4 +1,4 @@
-"""Pictures of predictions beside the truth: on the image, and in space."""
+"""Images that compare predictions with the truth: on the input image, and in space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIDE = 480  # of each of the two panels, in pixels
 _DPI = 100
 
 
-def comparison_picture(
+def comparison_image(
     image: np.ndarray,
     predicted2d_px: Any,
     true2d_px: Any,
@@ -35,22 +35,22 @@ def comparison_picture(
         true2d_px: [J, 2].
         predicted3d_cam_mm: [J, 3] in the camera frame.
         true3d_cam_mm: [J, 3].
-        skeleton: names and edges of the J joints. Whatever is NaN is left out.
-        caption: above the picture (ASCII).
+        skeleton: names and edges of the J joints. NaN points are left out.
+        caption: Line of text above the image (ASCII).
 
     Returns:
-        uint8 picture, of the same size whatever the content.
+        uint8 image, of the same size for any content.
     """
     flat = _on_image(image, predicted2d_px, true2d_px, skeleton)
     space = _in_space(predicted3d_cam_mm, true3d_cam_mm, skeleton)
     return add_caption(np.concatenate([flat, space], axis=1), caption)
 
 
-def stacked_pictures(pictures: Sequence[np.ndarray], num_columns: int = 2) -> np.ndarray:
-    """Tiles pictures of one size; missing ones at the end stay white."""
-    num_rows = -(-len(pictures) // num_columns)
-    blank = np.full_like(pictures[0], 255)
-    padded = [*pictures, *[blank] * (num_rows * num_columns - len(pictures))]
+def stack_images(images: Sequence[np.ndarray], num_columns: int = 2) -> np.ndarray:
+    """Tiles images of one size; missing ones at the end stay white."""
+    num_rows = -(-len(images) // num_columns)
+    blank = np.full_like(images[0], 255)
+    padded = [*images, *[blank] * (num_rows * num_columns - len(images))]
     rows = [padded[i : i + num_columns] for i in range(0, len(padded), num_columns)]
     return np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
 

@@ -28,7 +28,7 @@ def dataset_figure(
         num_examples: [n].
         num_joints: [n] joints that the dataset annotates.
         percent_valid: [n] how many percent of them an example has on average.
-        title: of the figure.
+        title: Title of the figure.
     """
     rows = np.arange(len(names))[::-1]
     figure = _new_figure(9.6, 1.4 + 0.24 * len(names))

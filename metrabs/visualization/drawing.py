@@ -55,7 +55,7 @@ def draw_poses2d(
         image: [h, w, 3] uint8.
         poses2d: [n, J, 2] or [J, 2] pixels; joints with NaN, and bones to them, are left out.
         skeleton: names and edges of the J joints.
-        line_width: of the bones in pixels; default: according to the size of each person.
+        line_width: Width of bones, pixels; default: depends on the size of each person.
         draw_joints: mark the joints with dots.
         color: RGB of all bones and joints; default: that of their sides.
     """
@@ -90,7 +90,7 @@ def draw_boxes(
     Args:
         image: [h, w, 3] uint8.
         boxes_ltwh: [n, >= 4] pixels: left, top, width, height; further columns are ignored.
-        labels: n texts.
+        labels: n strings.
         color: RGB of all boxes; default: one colour after the other.
     """
     canvas = np.ascontiguousarray(image).copy()
@@ -108,12 +108,12 @@ def draw_boxes(
 
 
 def add_caption(image: np.ndarray, text: str, height: Optional[int] = None) -> np.ndarray:
-    """Puts a line of text on a dark strip above the image; a long text is made smaller.
+    """Adds a line of text on a dark strip above the image; long text is made smaller.
 
     Args:
         image: [h, w, 3] uint8.
-        text: the caption (ASCII).
-        height: of the strip in pixels; default: according to the size of the image.
+        text: Caption (ASCII).
+        height: Height of the strip, pixels; default: depends on the size of the image.
     """
     width = image.shape[1]
     height = height or max(16, round(0.06 * _size(image.shape)))
@@ -137,7 +137,7 @@ def contact_sheet(
 
     Args:
         images: [h, w, 3] or grey [h, w] uint8 images of any sizes.
-        captions: a text for each image.
+        captions: One string per image.
         num_columns: default: as square a sheet as possible.
         tile_size_wh: (width, height) of the space for each image.
         gap: pixels between tiles.

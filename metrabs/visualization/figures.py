@@ -1,4 +1,4 @@
-"""Figures of poses in space beside their image, and of latent points on a person (matplotlib).
+"""Figures of poses in space next to their image, and of latent points on a person (matplotlib).
 
 Functions return a matplotlib figure for `save_figure`; no display is needed or touched.
 """
@@ -41,7 +41,7 @@ class PoseView:
 
 
 def save_figure(figure: Figure, path: PathLike, dpi: int = 120) -> None:
-    """Writes a figure to a file whose format its suffix tells (.png, .svg, .pdf)."""
+    """Writes a figure to a file; the suffix chooses the format (.png, .svg, .pdf)."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=dpi)
 
@@ -54,7 +54,7 @@ def pose_figure(
     boxes_ltwh_px: Any = None,
     max_columns: int = 4,
 ) -> Figure:
-    """Draws an image with its 2D poses and, beside it, the 3D poses in several formats.
+    """Draws an image with its 2D poses and, next to it, the 3D poses in several formats.
 
     All panels show the same part of space, upright, with equal scales in metres.
 
@@ -62,9 +62,9 @@ def pose_figure(
         image: [h, w, 3] uint8 RGB.
         views: the 3D panels.
         poses2d_px: [n, J, 2] to draw on the image.
-        overlay_skeleton: of the 2D poses; default: that of the first view.
+        overlay_skeleton: Skeleton of the 2D poses; default: that of the first view.
         boxes_ltwh_px: [n, >= 4] to draw on the image.
-        max_columns: of 3D panels in a row.
+        max_columns: Maximum number of 3D panels per row.
     """
     num_columns = max(1, min(max_columns, len(views)))
     num_rows = max(1, -(-len(views) // num_columns))

@@ -20,11 +20,11 @@ def draw_poses3d(
     """Draws poses into axes with a 3D projection.
 
     Args:
-        axes: of matplotlib.
+        axes: Matplotlib axes.
         poses3d_cam_mm: [n, J, 3] or [J, 3] in the camera frame (x right, y down, z forward);
             joints with NaN, and bones to them, are left out.
         skeleton: names and edges of the J joints.
-        color: of all bones and joints; default: the colours of their sides.
+        color: Color of all bones and joints; default: the colours of their sides.
     """
     from mpl_toolkits.mplot3d.art3d import Line3DCollection
 

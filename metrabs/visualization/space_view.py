@@ -71,8 +71,8 @@ def draw_turned_view(
     Args:
         poses3d_cam_mm: `[n, J, 3]` in the camera frame.
         skeleton: names and edges of the J joints.
-        space: what to show.
-        side_px: of the square panel.
+        space: Region to show.
+        side_px: Side of the square panel, pixels.
     """
     azimuth, elevation = np.deg2rad([_AZIMUTH_DEGREES, _ELEVATION_DEGREES])
     right = np.array([np.cos(azimuth), np.sin(azimuth), 0])

@@ -62,7 +62,7 @@ def test_boxes_are_united_with_detections_of_the_same_person_only(dataset):
         expected = fake.person_box(pixels)
         if frame == 0:
             all_pixels = project(fake.world_poses()[frame], camera)
-            expected = boxes.hull(expected, fake.detected_box(all_pixels))
+            expected = boxes.union_box(expected, fake.detected_box(all_pixels))
         expected = reproject_box_side_midpoints(
             expected, camera, example.camera)  # both see the same, as another test shows
         np.testing.assert_allclose(example.bbox, expected, atol=0.2)

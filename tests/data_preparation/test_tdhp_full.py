@@ -53,7 +53,7 @@ def test_joints_are_where_the_crops_show_them(root, dataset):
 def test_detections_of_videos_enlarge_boxes(dataset, report):
     camera = fake.cameras()[0]
     joints_px = project(fake.world_poses()[0], camera)
-    hull = boxes.hull(fake.person_box(joints_px), fake.detected_box(joints_px))
+    hull = boxes.union_box(fake.person_box(joints_px), fake.detected_box(joints_px))
     example = dataset.train[0]
     expected = reproject_box_side_midpoints(hull, camera, example.camera)
     np.testing.assert_allclose(example.bbox, expected, atol=0.2)

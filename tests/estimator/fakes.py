@@ -1,6 +1,6 @@
 """Small stand-ins for crop model and detector, with formulas instead of networks.
 
-The golden numbers of the release were computed with the same formulas.
+The original golden numbers were computed with the same formulas.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def test_minus_one_keeps_all_boxes_as_they_are_and_zero_none():
     assert _scores(keep_best_boxes(boxes, tf.constant(0))) == [[], []]
 
 
-def test_images_without_boxes_pass():
+def test_images_without_boxes_are_accepted():
     assert _scores(keep_best_boxes(_boxes([[0.5], []])[1:], tf.constant(3))) == [[]]
 
 

@@ -30,7 +30,7 @@ def image():
     return np.random.default_rng(1).integers(0, 255, (48, 64, 3), dtype=np.uint8)
 
 
-def test_box_without_extent_gives_nan_for_itself_alone(estimator, image):
+def test_box_without_extent_gives_nan_for_this_box_only(estimator, image):
     boxes = np.array([[10, 10, 20, 30], [5, 5, 0, 0]], np.float32)
     poses = estimator.estimate_poses(image, boxes, num_aug=1)["poses3d"].numpy()
     assert np.isfinite(poses[0]).all() and np.isnan(poses[1]).all()
@@ -74,7 +74,7 @@ def test_number_of_views_must_be_positive(estimator, image):
         estimator.estimate_poses(image, np.zeros([0, 4], np.float32), num_aug=0)
 
 
-def test_without_detector_nobody_is_found(estimator, image):
+def test_without_detector_no_people_are_found(estimator, image):
     result = estimator.detect_poses_batched(np.stack([image, image]))
     assert result["boxes"].row_lengths().numpy().tolist() == [0, 0]
     assert result["poses3d"].shape.as_list() == [2, None, 5, 3]
@@ -99,7 +99,7 @@ def test_a_batch_without_images_gives_a_result_without_rows():
         assert result["poses3d"].shape.as_list() == [num_images, None, 5, 3]
 
 
-def test_attributes_tell_the_joints(estimator):
+def test_attributes_name_the_joints(estimator):
     assert [n.decode() for n in estimator.per_skeleton_joint_names[""].numpy()] == NAMES
     assert estimator.per_skeleton_joint_edges[""].numpy().tolist() == [[0, 1]]
     assert estimator.per_skeleton_indices[""].dtype == tf.int32

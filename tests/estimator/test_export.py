@@ -133,7 +133,7 @@ def test_export_answers_like_the_live_model_without_this_package(answers, image)
             np.testing.assert_allclose(answers[f"{call}/{key}"], value, rtol=1e-4, atol=0.05)
 
 
-def test_export_tells_about_itself(answers):
+def test_export_describes_itself(answers):
     assert answers["attributes/names"].tolist() == ["neck", "pelv"]
     assert answers["attributes/edges"].tolist() == [[0, 1]]
     assert answers["attributes/edges_documented"].tolist() == [[0, 1]]
@@ -156,7 +156,7 @@ def test_unknown_skeleton_is_an_error_that_lists_the_known_ones(answers):
     assert "a+b_2" in str(answers["error/message"])
 
 
-def test_manifest_tells_settings_and_digests(export):
+def test_manifest_holds_settings_and_digests(export):
     manifest = json.loads((export / MANIFEST_PATH).read_text())
     assert manifest["num_joints_per_skeleton"] == {"": 5, "a+b_2": 2}
     assert manifest["crop_model_config"]["proc_side"] == 256

@@ -45,7 +45,7 @@ def _check(images_shape=(2, 4, 4, 3), num_rows=2, **given):
     return run()
 
 
-def test_good_inputs_come_back_as_they_are():
+def test_valid_inputs_are_returned_unchanged():
     cameras, options = _check(distortion_coeffs=np.arange(24.0).reshape(2, 12))
     assert cameras.distortion_coeffs.numpy().tolist() == np.arange(24.0).reshape(2, 12).tolist()
     assert options.num_aug.numpy() == 5 and options.skeleton.numpy() == b""

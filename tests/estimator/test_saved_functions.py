@@ -48,7 +48,7 @@ def test_results_have_the_published_names_and_shapes(model):
     assert estimated["spread3d"].values.shape == [2, 2]
 
 
-def test_nobody_is_a_result_of_its_own_shape(model):
+def test_results_without_people_have_the_right_shapes(model):
     none = model.detect_poses(IMAGE, detector_threshold=1.5, num_aug=3, average_aug=False)
     shapes = {key: value.shape.as_list() for key, value in none.items()}
     assert shapes == {
@@ -66,7 +66,7 @@ def test_nobody_is_a_result_of_its_own_shape(model):
         ({"num_aug": 0}, "num_aug must be at least 1"),
     ],
 )
-def test_mistakes_are_explained_by_the_saved_model(model, arguments, message):
+def test_saved_model_explains_invalid_inputs(model, arguments, message):
     for result in (
         lambda: model.estimate_poses(IMAGE, BOXES, **arguments),
         lambda: model.detect_poses(IMAGE, **arguments),

@@ -60,7 +60,7 @@ def test_inverse_projection_undoes_rotation_and_intrinsics():
     np.testing.assert_allclose(product, np.broadcast_to(np.eye(3), product.shape), atol=1e-3)
 
 
-def test_boxes_without_extent_are_invalid_and_leave_the_others_alone():
+def test_boxes_without_extent_are_invalid_and_do_not_affect_others():
     boxes = np.array([[50, 60, 0, 0], BOXES[0], [np.nan, 0, 10, 10]], np.float32)
     cameras = _look_at(boxes)
     assert cameras.is_valid.numpy().tolist() == [False, True, False]

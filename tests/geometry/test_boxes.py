@@ -23,10 +23,10 @@ def test_expansion_keeps_the_centre():
     np.testing.assert_array_equal(boxes.expand_to_square(batch)[1], [0, -1, 4, 4])
 
 
-def test_intersection_hull_and_overlap():
+def test_intersection_union_and_overlap():
     other = [20, 50, 100, 100]
     np.testing.assert_array_equal(boxes.intersection(BOX, other), [20, 50, 20, 10])
-    np.testing.assert_array_equal(boxes.hull(BOX, other), [10, 20, 110, 130])
+    np.testing.assert_array_equal(boxes.union_box(BOX, other), [10, 20, 110, 130])
     assert boxes.area(BOX) == 1200
     assert boxes.iou(BOX, other) == pytest.approx(200 / (1200 + 10000 - 200))
     assert boxes.iou(BOX, BOX) == 1

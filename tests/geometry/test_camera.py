@@ -130,7 +130,7 @@ def test_missing_points_stay_missing():
         assert camera.image_to_camera(np.zeros((0, 2))).shape == (0, 3)
 
 
-def test_visible_means_before_the_camera_and_inside_the_image():
+def test_visible_means_in_front_of_the_camera_and_inside_the_image():
     camera = Camera(intrinsic_matrix=[[100, 0, 0], [0, 100, 0], [0, 0, 1]])
     points = [[0, 0, 1], [1, 1, 1], [0.99, 0.49, 1], [-0.01, 0, 1], [0.5, 0.2, -1]]
     visible = camera.is_visible(points, (100, 50))
@@ -180,7 +180,7 @@ def test_field_of_view_round_trip():
     np.testing.assert_allclose(camera.intrinsic_matrix[:2, 2], [319.5, 239.5])
 
 
-def test_operations_on_a_copy_leave_the_camera_alone():
+def test_operations_on_a_copy_do_not_change_the_camera():
     camera = make_camera()
     untouched = camera.copy()
     changes = [
@@ -280,7 +280,7 @@ def test_undistorting_by_balance_centres_the_principal_point_on_request(coeffs):
         camera.undistort(0.0)
 
 
-def test_cameras_with_and_without_trailing_zero_coefficients_are_alike():
+def test_trailing_zero_coefficients_do_not_matter():
     a, b = make_camera(0, (0.1, 0, 0, 0, 0)), make_camera(0, (0.1, 0, 0, 0, 0, 0, 0, 0))
     assert a.allclose(b)
     assert not a.allclose(make_camera(0, (0.1, 0, 0, 0)))

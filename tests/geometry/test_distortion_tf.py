@@ -53,7 +53,7 @@ def test_too_many_coefficients_are_refused(points):
         distort_points(points, np.zeros([1, 14], np.float32))
 
 
-def test_distortion_matches_the_release(golden):
+def test_distortion_matches_the_original(golden):
     data, cameras = golden("infer_geometry"), golden("infer_common")
     points = data["distort/points"]
     names = [key.split("/")[1] for key in data if key.startswith("distort/d")]

@@ -121,7 +121,7 @@ def test_ramp_is_one_below_and_zero_above_its_limits():
     )
 
 
-def test_ramp_matches_the_release(golden):
+def test_ramp_matches_the_original(golden):
     data = golden("train_soft_argmax")
     assert_close(masked.ramp(data["auc_x"], 0, 150), data["auc_0_150"])
     assert_close(masked.ramp(data["auc_x"], 50, 150), data["auc_50_150"])

@@ -51,6 +51,6 @@ def test_the_worst_joint_is_a_valid_one():
     assert worst.tolist() == [1, 3, 0] and has_joints.tolist() == [True, True, False]
 
 
-def test_the_mean_of_nothing_is_no_number():
+def test_the_mean_of_nothing_is_nan():
     assert np.isnan(mean_over_valid(np.ones(3), np.zeros(3, bool)))
     assert mean_over_valid(np.array([1.0, 5.0]), np.array([True, False])) == 1

@@ -124,7 +124,7 @@ def test_content_lands_right_when_only_intrinsics_of_a_distorted_camera_change()
     np.testing.assert_allclose(center_of_mass(warped), [35, 25], atol=0.02)
 
 
-def test_the_same_camera_gives_the_same_image_whatever_the_number_of_channels():
+def test_the_same_camera_gives_the_same_image_for_any_number_of_channels():
     image = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
     for lens in LENSES:
         camera = make_camera(lens)

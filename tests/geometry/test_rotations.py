@@ -57,7 +57,7 @@ def test_rotation_about_z_turns_x_towards_y():
     assert_close(rotation_about_z(np.pi / 2) @ [[1.0], [0.0], [0.0]], [[0], [1], [0]], atol=1e-6)
 
 
-def test_rotations_match_the_release(golden):
+def test_rotations_match_the_original(golden):
     data = golden("infer_geometry")
     actual = look_at_rotation(data["rotation/forward"], data["rotation/up"]).numpy()
     expected = data["rotation/R"]

@@ -18,12 +18,12 @@ ALL_MERGED = [*(row[0] for row in MERGED), "huge2d_common"]
 
 
 @pytest.mark.parametrize("name, members, num_joints, num_edges", MERGED)
-def test_merging_the_members_gives_the_released_joint_list(name, members, num_joints, num_edges):
+def test_merging_the_members_gives_the_original_joint_list(name, members, num_joints, num_edges):
     merged = merge_joint_infos([(tables.dataset_joint_info(member), "") for member in members])
-    released = tables.merged_joint_info(name)
-    assert merged == released
-    assert merged.mirror_mapping == released.mirror_mapping
-    assert (released.num_joints, len(released.edges)) == (num_joints, num_edges)
+    original = tables.merged_joint_info(name)
+    assert merged == original
+    assert merged.mirror_mapping == original.mirror_mapping
+    assert (original.num_joints, len(original.edges)) == (num_joints, num_edges)
 
 
 @pytest.mark.parametrize("name, members, num_joints, num_edges", MERGED)

@@ -27,7 +27,7 @@ def _drawn(config: Config, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, An
         calls.append(dict(zip(names, args)))
         return np.zeros([4, 6, 3], np.uint8)
 
-    monkeypatch.setattr(previews, "comparison_picture", record)
+    monkeypatch.setattr(previews, "comparison_image", record)
     dataset = open_dataset(config.data.dataset3d)
     tf.keras.utils.set_random_seed(1)
     model = build_crop_model(ModelDescription(config, dataset.joint_info))

@@ -34,7 +34,7 @@ def test_pose_figure_shows_space_upright_in_metres_with_equal_scales(image, tmp_
     assert path.read_bytes()[:4] == b"\x89PNG" and [path] == list(tmp_path.iterdir())
 
 
-def test_pose_figure_copes_with_missing_joints_and_nobody(image, tmp_path):
+def test_pose_figure_supports_missing_joints_and_no_people(image, tmp_path):
     missing = POSE_MM.copy()
     missing[1] = np.nan
     views = [

@@ -63,7 +63,7 @@ def test_further_away_is_higher_from_above_and_right_is_right():
     assert far[0] < near[0] - 20 and far[1] > near[1] + 20
 
 
-def test_nobody_gives_an_empty_floor():
+def test_no_people_give_an_empty_floor():
     space = space_of([])
     panel = draw_turned_view(np.zeros([0, 2, 3]), LINE, space, 120)
     assert len(colored(panel)) == 0 and panel.std() > 0

@@ -1,1 +1,1 @@
-"""Person detectors; `contract` tells what makes one, `registry` which ones there are."""
+"""Person detectors: `contract` defines their interface, `registry` lists them."""

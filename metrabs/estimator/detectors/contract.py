@@ -11,7 +11,7 @@ images (not clipped to them), people only, best score first, at most 150 per ima
 people have empty rows. Resizing, flipped views and suppression of duplicates are the detector's.
 
 `predict_single_image(image, ...)`, the same for one image `[H, W, 3]` -> `[n, 5]`, is optional, as
-is `description`, a text for the manifest of an export.
+is `description`, a string for the manifest of an export.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def check_detector(detector: Any, name: str) -> None:
 
     Args:
         detector: the object to try.
-        name: what the user calls it.
+        name: Name for error messages.
 
     Raises:
         UserError: it does not meet the contract.
     """
     predict = getattr(detector, "predict_multi_image", None)
     if predict is None:
-        raise UserError(f"'{name}' is no person detector: it has no predict_multi_image.")
+        raise UserError(f"'{name}' is not a person detector: it has no predict_multi_image.")
     images = tf.zeros(_TRIAL_SHAPE, tf.uint8)
     try:
         boxes = predict(images, tf.constant(1.0), tf.constant(0.7), tf.constant(False),

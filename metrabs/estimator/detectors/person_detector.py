@@ -32,10 +32,10 @@ class NetworkInput(NamedTuple):
 
 
 class DetectionNetwork(Protocol):
-    """What the networks have in common; each is a `tf.Module`, too.
+    """Interface of the networks; each is also a `tf.Module`.
 
     Attributes:
-        model_name: what the network is called in the choice of detectors.
+        model_name: Name of the network in the detector setting.
     """
 
     model_name: str
@@ -87,7 +87,7 @@ class PersonDetector(tf.Module):
             threshold: smallest score of a detection.
             nms_iou_threshold: overlap of boxes above which only the better one is kept.
             flip_aug: merges the detections of the image and of its mirror image.
-            bothflip_aug: merges those of the image upside down, too; includes `flip_aug`.
+            bothflip_aug: also merges those of the image upside down; includes `flip_aug`.
 
         Returns:
             Ragged `[N, None, 5]`: left, top, width, height in image pixels, not clipped, and
@@ -140,7 +140,7 @@ class PersonDetector(tf.Module):
     def _tile_candidates(
         self, images: tf.Tensor, flip_aug: Any, bothflip_aug: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Does as `_candidates` for tiles; whoever is cut or large gets an impossible score."""
+        """Same as `_candidates` for tiles; people who are cut or large get an impossible score."""
         num_images, image_size = tf.shape(images)[0], tf.shape(images)[1:3]
         tile_size, starts = tile_size_and_starts(image_size, self._tiles_per_side)
         tiles = cut_tiles(images, tile_size, starts)

@@ -57,7 +57,7 @@ class TfliteNetwork:
         path: the .tflite file.
 
     Attributes:
-        weights: whoever stores the network has to track them.
+        weights: The weights, which the owner of the network has to track.
         constant_outputs: {position: array} of those outputs that are constants.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Overlapping parts of an image, for finding people that are small in a large image."""
+"""Overlapping image tiles, for detecting people that are small in a large image."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import itertools
 
 import tensorflow as tf
 
-# Of two neighbours, as a share of the tile: who is smaller is whole in one of them.
+# Of two adjacent tiles, as a fraction of a tile: smaller people are whole in one of them.
 OVERLAP = 0.25
-# A box that ends so close to a cut, as a share of the tile, is taken for a part of a person.
+# Boxes that end this close to a cut, as a fraction of a tile, are considered parts of people.
 CUT_MARGIN = 0.02
 
 
@@ -51,10 +51,10 @@ def are_small_and_whole(
     starts_yx: list[tf.Tensor],
     image_size_hw: tf.Tensor,
 ) -> tf.Tensor:
-    """Tells which boxes are smaller than the overlap and do not end at a cut through the image.
+    """Returns which boxes are smaller than the overlap and do not end at a cut through the image.
 
-    Some tile holds each person smaller than the overlap as a whole, and larger ones are seen in
-    the whole image; whatever else is found in tiles are mostly parts of people.
+    Each person smaller than the overlap is whole in some tile, and larger people are detected in
+    the full image; other detections in tiles are mostly parts of people.
 
     Args:
         corners: `[tiles, N, A, 4]`, top, left, bottom, right in image pixels.

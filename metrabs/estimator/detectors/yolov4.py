@@ -1,7 +1,7 @@
 """YOLOv4 and YOLOv4-tiny from weights files of darknet, which the user provides.
 
 The files `yolov4.weights` and `yolov4-tiny.weights`, trained on COCO, are published with darknet
-(https://github.com/AlexeyAB/darknet). The release bundles YOLOv4 with its estimators; resizing,
+(https://github.com/AlexeyAB/darknet). The original models bundle YOLOv4; resizing,
 padding and decoding are those of its wrapper.
 """
 
@@ -32,7 +32,7 @@ DEFAULT_INPUT_SIDE = 416
 _SIDE_MULTIPLE = 32
 _PADDING_VALUE = 0.5
 _OBJECT, _PERSON = 4, 5  # channels of an anchor, after x, y, width, height
-_DARKNET_EPSILON, _RELEASE_EPSILON = 1e-5, 1e-3
+_DARKNET_EPSILON, _ORIGINAL_EPSILON = 1e-5, 1e-3
 
 
 def build_yolov4_detector(
@@ -41,7 +41,7 @@ def build_yolov4_detector(
     *,
     tiles_per_side: int = 1,
     input_side: int = DEFAULT_INPUT_SIDE,
-    as_released: bool = False,
+    like_original: bool = False,
 ) -> PersonDetector:
     """Builds a detector from a weights file of darknet.
 
@@ -50,7 +50,7 @@ def build_yolov4_detector(
         weights_path: the file.
         tiles_per_side: see `PersonDetector`.
         input_side: longer side of the resized images, pixels; a multiple of 32.
-        as_released: normalises and upsamples like the detector of the release.
+        like_original: normalises and upsamples like the original bundled detector.
 
     Raises:
         UserError: unknown name, unsuitable side, or a file that does not fit the network.
@@ -63,9 +63,9 @@ def build_yolov4_detector(
             f"{_SIDE_MULTIPLE}."
         )
     structure = STRUCTURES[name]
-    epsilon = _RELEASE_EPSILON if as_released else _DARKNET_EPSILON
+    epsilon = _ORIGINAL_EPSILON if like_original else _DARKNET_EPSILON
     weights = read_convolutions(weights_path, convolution_shapes(structure), epsilon=epsilon)
-    upsample = upsample_smoothly if as_released else upsample_by_repetition
+    upsample = upsample_smoothly if like_original else upsample_by_repetition
     return PersonDetector(Yolo(structure, weights, upsample, input_side), tiles_per_side)
 
 
@@ -73,7 +73,7 @@ class Yolo(tf.Module):
     """A YOLO network with its scaling of the input and its decoding of the boxes.
 
     Args:
-        structure: which one.
+        structure: Structure of the network.
         weights: kernel and bias of each convolution.
         upsample: doubles the resolution of features.
         input_side: longer side of the resized images, pixels.
@@ -171,7 +171,7 @@ def convolution_shapes(structure: YoloStructure) -> list[ConvolutionShape]:
 def upsample_by_repetition(features: tf.Tensor) -> tf.Tensor:
     """Doubles the resolution `[B, h, w, C]` by repeating rows and columns, as darknet does.
 
-    Deviation: the release interpolates (`upsample_smoothly`), which the weights have never seen,
+    Deviation: the original interpolates (`upsample_smoothly`), which the weights have never seen,
     and adds 1e-3 instead of 1e-5 to the variances of batch normalisation.
     """
     return tf.repeat(tf.repeat(features, 2, axis=1), 2, axis=2)

@@ -38,7 +38,7 @@ class YoloStructure:
     """A network and how its outputs are to be read.
 
     Attributes:
-        name: what it is called in the choice of detectors.
+        name: Name in the detector setting.
         network: (image `[B, H, W, 3]` in 0..1, sides multiples of 32; convolve; upsample) ->
             outputs `[B, H / stride, W / stride, 3 * 85]`, in the order of `strides`.
         strides: image pixels per output cell.

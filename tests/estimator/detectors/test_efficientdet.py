@@ -31,7 +31,7 @@ def astronaut():
     return skimage.data.astronaut()
 
 
-def test_the_astronaut_is_found_and_nobody_else(detector, astronaut):
+def test_only_the_astronaut_is_detected(detector, astronaut):
     rows = detector.predict_multi_image(astronaut[np.newaxis], 0.3, 0.5, False, False)
     assert rows.row_lengths().numpy().tolist() == [1]
     left, top, width, height, score = rows.values[0].numpy()
@@ -40,7 +40,7 @@ def test_the_astronaut_is_found_and_nobody_else(detector, astronaut):
     assert score == pytest.approx(0.8166, abs=0.01)
 
 
-def test_mirrored_image_gives_mirrored_boxes_when_both_are_looked_at(detector, astronaut):
+def test_mirrored_images_give_mirrored_boxes_with_flip_augmentation(detector, astronaut):
     image = astronaut[:, 60:400]
     boxes = detector.predict_multi_image(image[np.newaxis], 0.1, 0.5, True, False).values.numpy()
     mirrored = detector.predict_multi_image(

@@ -13,7 +13,7 @@ from tests.estimator.detectors.darknet_files import write_weights_file
 from tests.estimator.fakes import FakeDetector
 
 
-def test_none_is_no_detector():
+def test_none_means_no_detector():
     assert build_detector("none") is None
     assert describe_detector(None) == "none"
 
@@ -51,6 +51,6 @@ def test_saved_model_of_a_detector_is_loaded_and_tried(tmp_path):
         ("none", 2, "cannot be given tiles"),
     ],
 )
-def test_what_cannot_be_built_is_refused(name, tiles_per_side, message):
+def test_rejects_unknown_detectors(name, tiles_per_side, message):
     with pytest.raises(UserError, match=message):
         build_detector(name, tiles_per_side)

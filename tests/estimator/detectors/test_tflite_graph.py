@@ -14,7 +14,7 @@ def network():
     return TfliteNetwork(MODEL_PATH)
 
 
-def test_zero_input_gives_the_known_sums(network):
+def test_zero_input_gives_known_sums(network):
     function = tf.function(network.__call__, autograph=False)
     outputs = function(tf.zeros([1, 448, 448, 3]))
     assert sorted(outputs) == [0, 1]
@@ -41,7 +41,7 @@ def _tflite_file(tmp_path, function, shape):
     return path
 
 
-def test_float_network_computes_what_it_was_made_from(tmp_path):
+def test_float_network_equals_its_source(tmp_path):
     rng = np.random.default_rng(0)
     kernel = tf.constant(rng.normal(size=(3, 3, 3, 8)), tf.float32)
     depthwise = tf.constant(rng.normal(size=(3, 3, 8, 1)), tf.float32)

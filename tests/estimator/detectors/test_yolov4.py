@@ -124,14 +124,14 @@ def test_upsampling_repeats_or_interpolates():
     )
 
 
-def test_settings_of_the_release_change_the_result(tiny, tiny_weights_path):
-    released = yolov4.build_yolov4_detector(
-        "yolov4-tiny", tiny_weights_path, input_side=96, as_released=True
+def test_original_settings_change_the_result(tiny, tiny_weights_path):
+    original = yolov4.build_yolov4_detector(
+        "yolov4-tiny", tiny_weights_path, input_side=96, like_original=True
     )
     image = np.random.default_rng(0).integers(0, 255, [1, 90, 96, 3], dtype=np.uint8)
     ours, theirs = (
         detector.predict_multi_image(image, 0.0, 0.5, False, False).values.numpy()
-        for detector in (tiny, released)
+        for detector in (tiny, original)
     )
     assert len(ours) > 5
     assert len(ours) != len(theirs) or np.abs(ours - theirs).max() > 1e-3
