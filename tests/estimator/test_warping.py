@@ -92,7 +92,7 @@ def test_gamma_encoding_undoes_decoding():
 
 
 def test_warping_by_a_homography_equals_the_one_of_tensorflow_addons():
-    # Addons' transform is what the original warps with; here it serves as an independent reference.
+    # The original warps with this transform; here it serves as an independent reference.
     tfa_image = pytest.importorskip("tensorflow_addons.image")
     image = np.random.default_rng(0).uniform(size=[1, 40, 50, 3]).astype(np.float32)
     homography = np.array([[1.1, 0.1, -4], [-0.2, 0.9, 6], [0.001, -0.002, 1]], np.float32)
