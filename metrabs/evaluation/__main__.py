@@ -1,4 +1,4 @@
-"""Evaluates models on benchmarks, and prints numbers with the protocol behind them.
+"""Evaluates models on benchmarks and prints the numbers with their protocol.
 
     python -m metrabs.evaluation NAME --model=MODEL --data_root=FOLDER --output=FOLDER
     python -m metrabs.evaluation NAME --predictions=FILE --data_root=FOLDER
@@ -6,8 +6,8 @@
 
 NAME is h36m, tdhp, tdpw or mupots; MODEL is a name, URL or path of a full-image model (a
 SavedModel). The output folder gets the predictions and the numbers as .txt, .csv and .tex. An
-interrupted prediction is continued by the same call. `poster-table` sets all results below a
-folder beside the poster's Table 1; each folder holds those of one model.
+interrupted prediction is continued by the same call. `poster-table` compares all results in a
+folder with the poster's Table 1; each of its folders has those of one model.
 """
 
 from __future__ import annotations
@@ -16,117 +16,116 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Optional
 
 from absl import flags
 
-from metrabs.command import data_root_of, define_data_root, reject_positional_args, run_command
+from metrabs import settings
+from metrabs.command import DataRootSettings, reject_positional_args, run_command, run_tool
 from metrabs.errors import UserError
 from metrabs.evaluation.benchmarks.base import Benchmark, PredictionOptions
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark
 from metrabs.evaluation.benchmarks.registry import BENCHMARKS, load_benchmark
 from metrabs.evaluation.poster import poster_table
 from metrabs.evaluation.report import BenchmarkReport
+from metrabs.settings import setting
 
 _TABLE = "poster-table"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs the command line; returns the exit code.
+@dataclasses.dataclass(frozen=True)
+class EvaluationSettings(DataRootSettings):
+    """What to evaluate."""
+
+    model: str = setting("", "name, URL or path of the full-image model")
+    predictions: str = setting("", "evaluate this prediction file instead")
+    output: str = setting("", "folder of predictions and numbers")
+    batch_size: int = setting(64, "number of images given to the model at once", at_least=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class TableSettings:
+    """Which results to tabulate."""
+
+    results: str = setting(".", "folder with results of models")
+    output: str = setting("", "file to write, .txt, .md or .csv")
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs the command line and returns its exit code.
 
     Args:
-        arguments: without the name of the program.
+        arguments: Command line without the program's name; default: that of this process.
     """
-    name = arguments[0] if arguments and not arguments[0].startswith("-") else ""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = given[0] if given and not given[0].startswith("-") else ""
+    if name == _TABLE:
+        return run_tool(__doc__, TableSettings, _print_table, given[1:])
 
     def define(values: flags.FlagValues) -> None:
-        """Declares the flags of the named benchmark, or of the table."""
-        if name == _TABLE:
-            _define_table_flags(values)
-        elif name:
-            _define_flags(values, load_benchmark(name))
+        """Declares the flags of the named benchmark."""
+        if name:
+            benchmark = load_benchmark(name)
+            settings.define_flags(values, EvaluationSettings, "evaluation")
+            defaults = dataclasses.asdict(benchmark.OPTIONS)
+            settings.define_flags(values, PredictionOptions, "model", defaults)
+            settings.define_flags(values, benchmark, "benchmark")
 
     def run(values: flags.FlagValues, words: Sequence[str]) -> None:
-        """Does the named task."""
+        """Evaluates on the named benchmark."""
         reject_positional_args(words)
         if not name:
-            raise UserError(f"Name a benchmark ({', '.join(BENCHMARKS)}) or {_TABLE}.")
-        print(_table(values) if name == _TABLE else _evaluate(values, load_benchmark(name)))
+            raise UserError(f"Give a benchmark ({', '.join(BENCHMARKS)}) or {_TABLE}.")
+        chosen = settings.from_flags(values, EvaluationSettings)
+        options = settings.from_flags(values, PredictionOptions)
+        print(_evaluate(settings.from_flags(values, load_benchmark(name)), chosen, options))
 
     return run_command(
-        __doc__, define, run, arguments[bool(name):],
+        __doc__, define, run, given[bool(name):],
         interrupted="Interrupted. The same command continues from here.",
-    )
+    )  # fmt: skip
 
 
-def _define_flags(values: flags.FlagValues, benchmark: type[Benchmark]) -> None:
-    define_data_root(values)
-    for name, text in (
-        ("model", "name, URL or path of the full-image model"),
-        ("predictions", "evaluate this prediction file instead"),
-        ("output", "folder of predictions and numbers"),
-    ):
-        flags.DEFINE_string(name, "", text, flag_values=values)
-    flags.DEFINE_integer("batch_size", 64, "images at a time", lower_bound=1, flag_values=values)
-    for field in dataclasses.fields(PredictionOptions):
-        _define_field(values, field.name, getattr(benchmark.OPTIONS, field.name),
-                      "of the model's call; see its documentation")
-    for field in dataclasses.fields(benchmark):
-        _define_field(values, field.name, field.default, field.metadata["help"])
-
-
-def _define_field(values: flags.FlagValues, name: str, default: object, text: str) -> None:
-    define = {bool: flags.DEFINE_bool, int: flags.DEFINE_integer, float: flags.DEFINE_float,
-              str: flags.DEFINE_string}[type(default)]
-    define(name, default, text, flag_values=values)  # type: ignore[operator]
-
-
-def _evaluate(values: flags.FlagValues, benchmark_class: type[Benchmark]) -> str:
-    data_root = data_root_of(values)
-    benchmark = benchmark_class(**{
-        field.name: getattr(values, field.name) for field in dataclasses.fields(benchmark_class)})
-    if values.predictions:
-        path = pathlib.Path(values.predictions)
+def _evaluate(
+    benchmark: Benchmark, chosen: EvaluationSettings, options: PredictionOptions
+) -> str:
+    data_root = chosen.folders().root
+    if chosen.predictions:
+        path = pathlib.Path(chosen.predictions)
     else:
-        path = _predict(values, benchmark, data_root)
+        path = _predict(benchmark, chosen, options, data_root)
     report = BenchmarkReport(benchmark.NAME, benchmark.evaluate(data_root, path))
-    if values.output:
+    if chosen.output:
         stem = path.name[:-len(benchmark.ENDING)] if benchmark.ENDING else path.name
         for suffix in ("txt", "csv", "tex"):
-            target = pathlib.Path(values.output) / f"{stem}_numbers.{suffix}"
+            target = pathlib.Path(chosen.output) / f"{stem}_numbers.{suffix}"
             target.parent.mkdir(parents=True, exist_ok=True)
             report.write(target)
     return f"{benchmark.TITLE}: {path}\n\n{report.to_text()}"
 
 
 def _predict(
-    values: flags.FlagValues, benchmark: Benchmark, data_root: pathlib.Path
+    benchmark: Benchmark, chosen: EvaluationSettings, options: PredictionOptions,
+    data_root: pathlib.Path,
 ) -> pathlib.Path:
-    if not (values.model and values.output):
+    if not (chosen.model and chosen.output):
         raise UserError("Give --model and --output to predict, or --predictions to evaluate.")
-    options = PredictionOptions(**{
-        field.name: getattr(values, field.name)
-        for field in dataclasses.fields(PredictionOptions)})
-    path = pathlib.Path(values.output) / (
-        f"{benchmark.NAME}_pred_aug{options.num_aug}{benchmark.ENDING}")
+    name = f"{benchmark.NAME}_pred_aug{options.num_aug}{benchmark.ENDING}"
+    path = pathlib.Path(chosen.output, name)
     if not path.exists():
         from metrabs.hub import load_model
 
-        predict_benchmark(benchmark, load_model(values.model), values.model, data_root, path,
-                          options, values.batch_size)
+        predict_benchmark(benchmark, load_model(chosen.model), chosen.model, data_root, path,
+                          options, chosen.batch_size)
     return path
 
 
-def _define_table_flags(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("results", ".", "folder with results of models", flag_values=values)
-    flags.DEFINE_string("output", "", "file to write, .txt, .md or .csv", flag_values=values)
-
-
-def _table(values: flags.FlagValues) -> str:
-    table = poster_table(pathlib.Path(values.results).rglob("*_numbers.csv"))
-    if values.output:
-        table.write(values.output)
-    return table.to_text()
+def _print_table(chosen: TableSettings) -> None:
+    table = poster_table(pathlib.Path(chosen.results).rglob("*_numbers.csv"))
+    if chosen.output:
+        table.write(chosen.output)
+    print(table.to_text())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

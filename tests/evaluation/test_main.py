@@ -43,7 +43,7 @@ def test_numbers_are_printed_and_written_and_predictions_can_be_evaluated_again(
 
 
 @pytest.mark.parametrize(("arguments", "message", "code"), [
-    ([], "Name a benchmark", 1), (["nonsense"], "nonsense", 1),
+    ([], "Give a benchmark", 1), (["nonsense"], "nonsense", 1),
     (["mupots"], "--model and --output", 1), (["mupots", "--unknown_flag=1"], "unknown_flag", 2),
     (["poster-table", "--results=/nowhere"], "no results", 1),
 ])  # fmt: skip

@@ -18,6 +18,7 @@ from metrabs.errors import UserError
 from metrabs.evaluation.report import MetricGroup
 from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
+from metrabs.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,27 +38,27 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True)
 class PredictionOptions:
-    """How the full-image model is called; the defaults are those of the released numbers.
+    """How the full-image model is called; the defaults are those of the original numbers."""
 
-    Attributes:
-        skeleton: name of the output joints.
-        num_aug: views per person.
-        antialias_factor: supersampling of the crops.
-        internal_batch_size: crops at a time; 0: all of a batch.
-        detector_threshold, detector_nms_iou_threshold, detector_flip_aug, max_detections: of the
-            detector, where there are no boxes; -1: all people.
-        default_fov_degrees: field of view where the camera is unknown.
-    """
-
-    skeleton: str
-    num_aug: int = 1
-    antialias_factor: int = 2
-    internal_batch_size: int = 0
-    detector_threshold: float = 0.2
-    detector_nms_iou_threshold: float = 0.7
-    detector_flip_aug: bool = True
-    max_detections: int = -1
-    default_fov_degrees: float = 55.0
+    skeleton: str = setting("", "name of the output format; default: all joints")
+    num_aug: int = setting(1, "number of views per person that are averaged", at_least=1)
+    antialias_factor: int = setting(2, "supersampling factor of the crops", at_least=1)
+    internal_batch_size: int = setting(
+        0, "number of crops given to the network at once; 0: no limit", at_least=0
+    )
+    detector_threshold: float = setting(
+        0.2, "smallest score of a detection", at_least=0, at_most=1
+    )
+    detector_nms_iou_threshold: float = setting(
+        0.7, "overlap above which detections are merged", at_least=0, at_most=1
+    )
+    detector_flip_aug: bool = setting(True, "the detector also sees the mirrored image")
+    max_detections: int = setting(
+        -1, "largest number of people per image, the best first; -1: all", at_least=-1
+    )
+    default_fov_degrees: float = setting(
+        55.0, "field of view where the camera is unknown", "degrees"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
