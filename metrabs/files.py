@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import pathlib
 import shutil
@@ -126,3 +127,17 @@ def _current_umask() -> int:
     umask = os.umask(0)
     os.umask(umask)
     return umask
+
+
+class SharedFile(io.FileIO):
+    """A file open for reading that several objects use and that the last of them closes.
+
+    Args:
+        path: File to open.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        super().__init__(os.fspath(path), "rb")
+
+    def __del__(self) -> None:
+        self.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pathlib
 import stat
@@ -10,6 +11,7 @@ import pytest
 
 from metrabs import files
 from metrabs.errors import UserError
+from metrabs.files import SharedFile
 
 _Folder = pathlib.Path
 
@@ -150,3 +152,17 @@ def test_sha256_of_a_file_longer_than_a_block(tmp_path: _Folder) -> None:
     assert files.sha256_of_file(tmp_path / "zeros") == (
         "35bce4eae54ec8e6cc2868baa8d157914d6ae2858811b4cc0c078c94460fa26f"
     )
+
+
+def test_a_shared_file_is_closed_without_a_warning_when_nothing_uses_it(
+    tmp_path: pathlib.Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    file = SharedFile(tmp_path / "a")
+    descriptor = file.fileno()
+    assert os.pread(descriptor, 3, 0) == b"abc"
+    del file
+    gc.collect()
+    with pytest.raises(OSError):
+        os.fstat(descriptor)
+    assert not recwarn.list

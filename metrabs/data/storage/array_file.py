@@ -20,13 +20,13 @@ import pathlib
 import pickle
 import struct
 import zlib
-from typing import IO, Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from metrabs import inert_pickle
 from metrabs.errors import UserError
-from metrabs.files import PathLike, atomic_path
+from metrabs.files import PathLike, SharedFile, atomic_path
 
 FORMAT_VERSION = 2
 
@@ -51,7 +51,7 @@ class OpenedFile(NamedTuple):
 
     content: Any
     checksum: int
-    file: BinaryIO
+    file: SharedFile
     mapped: np.ndarray
 
 
@@ -65,7 +65,7 @@ class ArrayFile:
         length: number of elements.
     """
 
-    def __init__(self, file: BinaryIO, position: int, dtype: np.dtype, length: int) -> None:
+    def __init__(self, file: SharedFile, position: int, dtype: np.dtype, length: int) -> None:
         self._file = file  # stays open as long as it is needed
         self._descriptor = file.fileno()
         self._position = position
@@ -152,7 +152,7 @@ def write_array_file(path: PathLike, content: Any) -> None:
         file.write(pickled + table)
 
 
-def _write_block_by_block(file: BinaryIO, buffer: memoryview) -> int:
+def _write_block_by_block(file: SharedFile, buffer: memoryview) -> int:
     """Appends a buffer to a file and returns its CRC."""
     checksum = 0
     for start in range(0, buffer.nbytes, _BLOCK_BYTES):
@@ -172,7 +172,7 @@ def read_array_file(path: PathLike) -> OpenedFile:
     """
     path = pathlib.Path(path)
     try:
-        file = open(path, "rb", buffering=0)
+        file = SharedFile(path)
         mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:  # mmap refuses an empty file by ValueError
         reason = "is empty" if isinstance(error, ValueError) else str(error)
@@ -254,6 +254,6 @@ def _aligned(position: int) -> int:
     return -(-position // _ALIGNMENT) * _ALIGNMENT
 
 
-def _pad(file: BinaryIO) -> None:
+def _pad(file: SharedFile) -> None:
     file.write(b"\0" * (_aligned(file.tell()) - file.tell()))
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Optional
 
 from metrabs.errors import UserError
-from metrabs.files import PathLike, atomic_path
+from metrabs.files import PathLike, SharedFile, atomic_path
 
 SUFFIX = ".packed"
 _BARECAT_SUFFIX = ".barecat"
@@ -96,7 +96,7 @@ class ImageArchive:
 
     def _shard(self, number: int) -> BinaryIO:
         if number not in self._shards:
-            self._shards[number] = open(shard_path(self.path, number), "rb", buffering=0)
+            self._shards[number] = SharedFile(shard_path(self.path, number))
         return self._shards[number]
 
 
