@@ -1,4 +1,4 @@
-"""Every program, flag, target of make and name in code that the documentation tells exists."""
+"""Every program, flag, make target and name in code that the documentation mentions exists."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from absl.flags import FlagValues
 
 import ckpt_tools
 from data_preparation.registry import converters
+from metrabs.__main__ import COMMAND_GROUPS
+from metrabs.__main__ import main as run_metrabs
 from metrabs.cli import help_text, parse_flags
 from metrabs.evaluation.benchmarks.registry import BENCHMARKS
 from metrabs.reproduction.__main__ import define_flags
@@ -107,6 +109,34 @@ def test_calls_of_other_programs_have_flags_that_they_know(module: str) -> None:
         first = command.arguments[0] if command.arguments else ""
         known = _flags_of(module, first if first in _NAMES.get(module, []) else None)
         assert not _unknown(command.arguments, known), (page, command)
+
+
+def _calls_of_metrabs() -> Iterator[tuple[str, str, list[str]]]:
+    """Yields page, command and arguments of calls of the console script."""
+    for page in PAGES:
+        spans = [span for span in code_spans(page) if span.startswith("metrabs ")]
+        text = re.sub(r"\\\n\s*", " ", "\n".join([*code_blocks(page, "sh"), *spans]))
+        for name, rest in re.findall(r"^metrabs ([a-z][a-z-]*)([^\n#]*)", text, re.MULTILINE):
+            yield page, name, rest.split()
+
+
+@functools.cache
+def _flags_of_metrabs(name: str, first: Optional[str]) -> frozenset[str]:
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        assert run_metrabs([name, *([first] if first else []), "--help"]) == 0, name
+    return _flags_in(text.getvalue())
+
+
+def test_calls_of_the_console_script_have_commands_and_flags_that_exist() -> None:
+    calls = list(_calls_of_metrabs())
+    assert calls
+    known_commands = {name for group in COMMAND_GROUPS.values() for name in group}
+    for page, name, arguments in calls:
+        assert name in known_commands, (page, name)
+        has_flags_by_word = name in ("prepare", "evaluate") and arguments
+        first = arguments[0] if has_flags_by_word and arguments[0].isidentifier() else None
+        assert not _unknown(arguments, _flags_of_metrabs(name, first)), (page, name, arguments)
 
 
 def test_flags_that_are_mentioned_belong_to_some_program() -> None:
