@@ -20,7 +20,7 @@ import pathlib
 import pickle
 import struct
 import zlib
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -152,7 +152,7 @@ def write_array_file(path: PathLike, content: Any) -> None:
         file.write(pickled + table)
 
 
-def _write_block_by_block(file: SharedFile, buffer: memoryview) -> int:
+def _write_block_by_block(file: BinaryIO, buffer: memoryview) -> int:
     """Appends a buffer to a file and returns its CRC."""
     checksum = 0
     for start in range(0, buffer.nbytes, _BLOCK_BYTES):
@@ -254,6 +254,6 @@ def _aligned(position: int) -> int:
     return -(-position // _ALIGNMENT) * _ALIGNMENT
 
 
-def _pad(file: SharedFile) -> None:
+def _pad(file: BinaryIO) -> None:
     file.write(b"\0" * (_aligned(file.tell()) - file.tell()))
 
