@@ -30,7 +30,8 @@ def test_results_depend_on_model_data_and_optimization(change: dict[str, Any]) -
 
 @pytest.mark.parametrize("change", [
     {"workers": 7}, {"logdir": "elsewhere"}, {"checkpoint_period": 3}, {"validate_period": 5},
-    {"comment": "a note"}, {"loglevel": "debug"}, {"batch_size_test": 2},
+    {"comment": "a note"}, {"data_root": "/data"}, {"cache_dir": "/cache"},
+    {"loglevel": "debug"}, {"batch_size_test": 2},
 ])  # fmt: skip
 def test_results_do_not_depend_on_logging_and_hardware(change: dict[str, Any]) -> None:
     assert influential_settings(Config().replace(**change)) == influential_settings(Config())
