@@ -23,12 +23,12 @@ def test_inverse_restores_the_original_order():
 
 
 @pytest.mark.parametrize("name", ["root", "lumbar", "relb"])
-def test_a_sided_name_without_partner_is_refused(name):
+def test_sided_name_without_partner_is_rejected(name):
     with pytest.raises(UserError, match=f"without one: {name}"):
         order_by_side([*NAMES, name])
 
 
-def test_a_name_given_twice_is_refused():
+def test_duplicate_names_are_rejected():
     with pytest.raises(UserError, match="given twice: neck"):
         order_by_side([*NAMES, "neck"])
 

@@ -134,6 +134,6 @@ def test_blocks_start_independent_and_within_the_initial_range():
     assert len(np.unique(values)) == len(values)
 
 
-def test_unknown_direction_is_refused():
+def test_unknown_direction_is_rejected():
     with pytest.raises(UserError, match="direction 'sideways'"):
         AffineCombinationLayer(**SIZES, direction="sideways")

@@ -11,7 +11,7 @@ def make_poses(num_poses):
     return np.random.default_rng(0).uniform(1000, 2000, (num_poses, 4, 3)).astype(np.float32)
 
 
-def test_bad_poses_are_left_out():
+def test_invalid_poses_are_dropped():
     good, bad = make_poses(6), make_poses(3)
     bad[0, 0, 0], bad[1, 3, 2], bad[2, 2, 1] = np.nan, -10, np.inf
     mixed = np.concatenate([bad[:2], good, bad[2:]])
@@ -30,7 +30,7 @@ def test_a_wrong_shape_is_explained():
         checked_poses(np.zeros([5, 3, 3]), list("abcd"))
 
 
-def test_held_out_poses_are_a_random_share_chosen_by_the_seed():
+def test_test_poses_are_a_random_fraction_determined_by_the_seed():
     poses = np.arange(100)
     train, test = train_test_split(poses, test_fraction=0.05, seed=0)
     assert len(test) == 5

@@ -108,6 +108,6 @@ def test_a_pass_is_rounded_up_to_whole_steps():
         ({"learning_rate_boundaries": (5,)}, "need 2 boundaries"),
     ],
 )
-def test_impossible_settings_are_refused(settings, message):
+def test_invalid_settings_are_rejected(settings, message):
     with pytest.raises(UserError, match=message):
         AcaeConfig(**settings)

@@ -42,7 +42,7 @@ def test_file_without_joint_names_loads(tmp_path, weights):
         loaded.for_joints(NAMES[:2])
 
 
-def test_bare_name_means_the_folder_below_the_data_root(tmp_path, weights, monkeypatch):
+def test_bare_name_is_found_below_the_data_root(tmp_path, weights, monkeypatch):
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
     save_affine_weights(tmp_path / "skeleton_conversion" / "huge_l48_6e-1.5.npz", weights)
     assert_same(load_affine_weights("huge_l48_6e-1.5"), weights)
@@ -78,7 +78,7 @@ def test_unreadable_files_are_explained(tmp_path, content):
         (np.full([4, 2], 0.25), np.full([2, 4], 0.5), "4 joints have 3 names"),
     ],
 )
-def test_invalid_weights_are_refused(w1, w2, message):
+def test_invalid_weights_are_rejected(w1, w2, message):
     with pytest.raises(UserError, match=message):
         AffineWeights(w1, w2, NAMES)
 

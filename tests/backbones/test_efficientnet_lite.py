@@ -49,7 +49,7 @@ def test_a_missing_package_is_explained(monkeypatch):
 
 
 @needs_weights
-def test_a_damaged_file_is_noticed(monkeypatch):
+def test_damaged_file_is_detected(monkeypatch):
     monkeypatch.setattr(efficientnet_lite, "_SHA256_PREFIX", "00000000")
     with pytest.raises(UserError, match="missing or damaged"):
         efficientnet_lite.pretrained_file()

@@ -47,7 +47,7 @@ def test_frozen_layers_use_the_moving_statistics(x):
     assert_close(layer(x, training=True), layer(x, training=False))
 
 
-def test_half_precision_inputs_stay_so_and_statistics_are_single_precision(x):
+def test_half_precision_inputs_keep_their_dtype_and_statistics_are_float32(x):
     layer = GhostBatchNormalization([2, 2], dtype="mixed_float16")
     assert layer(tf.cast(x, tf.float16), training=True).dtype == tf.float16
     assert layer.moving_mean.dtype == tf.float32

@@ -64,7 +64,7 @@ def write(tmp_path, monkeypatch):
     return write
 
 
-def test_strides_and_offsets_are_honoured(write):
+def test_strides_and_offsets_are_applied(write):
     state = collections.OrderedDict(
         plain=Tensor("s", 0, (2, 3), (3, 1)),
         transposed=Tensor("s", 0, (3, 2), (1, 3)),
@@ -77,13 +77,13 @@ def test_strides_and_offsets_are_honoured(write):
     np.testing.assert_array_equal(arrays["tail"], [4, 5])
 
 
-def test_tensors_beyond_their_storage_are_refused(write):
+def test_tensors_beyond_their_storage_are_rejected(write):
     path = write({"a": Tensor("s", 4, (3,), (1,))}, {"s": range(6)})
     with pytest.raises(UserError, match="beyond its storage"):
         read_state_dict(path)
 
 
-def test_other_objects_are_refused(write):
+def test_other_objects_are_rejected(write):
     with pytest.raises(UserError, match="contains .*system"):
         read_state_dict(write({"a": Malicious()}, {}))
 
@@ -95,7 +95,7 @@ class Malicious:
         return os.system, ("false",)
 
 
-def test_other_formats_are_refused(write, tmp_path):
+def test_other_formats_are_rejected(write, tmp_path):
     with pytest.raises(UserError, match="wrong magic number"):
         read_state_dict(write({}, {}, magic=7))
     (tmp_path / "text.pth").write_text("hello")
@@ -105,7 +105,7 @@ def test_other_formats_are_refused(write, tmp_path):
         read_state_dict(tmp_path / "missing.pth")
 
 
-def test_truncated_files_are_refused(write):
+def test_truncated_files_are_rejected(write):
     path = write({"a": Tensor("s", 0, (6,), (1,))}, {"s": range(6)})
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(UserError, match="cut short"):

@@ -67,7 +67,7 @@ def test_downloaded_weights_arrive_in_the_backbone(name, tmp_path, monkeypatch):
         TimeoutError("timed out"),
     ],
 )
-def test_failed_and_damaged_downloads_are_one_line(error, monkeypatch):
+def test_failed_and_damaged_downloads_are_one_line_errors(error, monkeypatch):
     def get_file(*args, **kwargs):
         raise error
 

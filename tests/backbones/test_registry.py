@@ -56,7 +56,7 @@ def test_backbones_give_one_feature_per_32_pixels(build, name):
 
 
 @pytest.mark.parametrize("name", marked_slow(CENTERS))
-def test_features_look_at_the_centers_of_their_cells(build, name):
+def test_receptive_fields_are_centred_on_cells(build, name):
     network = build(name).layers[-1]
     for index in (1, 2):
         center = receptive_field_center_px(network, index)
@@ -65,7 +65,7 @@ def test_features_look_at_the_centers_of_their_cells(build, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CENTERS)
-def test_without_centered_stride_features_look_at_the_corners_of_their_cells(build, name):
+def test_without_centered_stride_receptive_fields_are_centred_on_cell_corners(build, name):
     network = build(name, centered_stride=False).layers[-1]
     center = receptive_field_center_px(network, index=1)
     assert center == pytest.approx(32 + CENTERS[name] - 16, abs=0.1)
@@ -129,7 +129,7 @@ def test_group_norm_replaces_batch_norm_and_keeps_the_other_weights(tmp_path):
         ("resnet152V2", "resnet152v2"),
     ],
 )
-def test_spellings_of_the_release_are_understood(given, canonical):
+def test_original_spellings_are_accepted(given, canonical):
     assert registry.canonical_backbone_name(given) == canonical
 
 

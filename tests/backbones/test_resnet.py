@@ -25,7 +25,7 @@ def test_v1_5_strides_in_the_3x3_convolution():
     assert rebuilt(tf.zeros([1, 8, 8, 4])).shape == (1, 4, 4, 2)
 
 
-def test_batch_norm_momentum_is_that_of_the_release(build):
+def test_batch_norm_momentum_equals_the_original(build):
     layers = build("resnet18").layers[-1].layers
     momenta = {la.momentum for la in layers if isinstance(la, tf.keras.layers.BatchNormalization)}
     assert momenta == {0.997}

@@ -46,14 +46,14 @@ def test_files_of_the_newer_format_load_too(tmp_path):
     np.testing.assert_array_equal(target.get_weights()[0], source.get_weights()[0])
 
 
-def test_files_of_another_network_are_refused(tmp_path):
+def test_files_of_another_network_are_rejected(tmp_path):
     path = str(tmp_path / "weights.h5")
     small_network(names=("a",)).save_weights(path)
     with pytest.raises(UserError, match="does not fit this backbone: it has no layer 'b'"):
         load_weights_file(small_network(), path)
 
 
-def test_damaged_files_are_refused(tmp_path):
+def test_damaged_files_are_rejected(tmp_path):
     path = tmp_path / "weights.h5"
     path.write_bytes(b"not a weights file")
     with pytest.raises(UserError, match="does not fit this backbone"):
@@ -68,7 +68,7 @@ def test_a_failed_download_names_the_alternatives():
         build_pretrained(build, "resnet50")
 
 
-def test_other_mistakes_are_not_disguised_as_failed_downloads():
+def test_other_errors_are_not_reported_as_failed_downloads():
     def build(weights):
         raise RuntimeError("a programming mistake")
 

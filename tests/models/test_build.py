@@ -18,7 +18,7 @@ SMALL = Config().replace(
 @pytest.mark.parametrize(
     "dtype", ["float32", "float16", pytest.param("bfloat16", marks=pytest.mark.slow)]
 )
-def test_models_compute_in_the_type_of_the_settings_and_answer_in_single_precision(dtype):
+def test_models_compute_in_the_dtype_of_the_settings_and_output_float32(dtype):
     model = build_crop_model(ModelDescription(SMALL.replace(dtype=dtype), JOINTS))
     features, coords2d, _ = model.backbone_and_head(tf.zeros([1, 64, 64, 3]))
     assert features.dtype == dtype and coords2d.dtype == tf.float32
@@ -54,7 +54,7 @@ def test_unusable_settings_are_explained(settings, message):
         build_crop_model(ModelDescription(SMALL.replace(**settings), JOINTS))
 
 
-def test_resnets_v1_are_fed_bgr_or_what_the_release_feeds_them():
+def test_resnets_v1_get_bgr_or_the_channel_order_of_the_original():
     def features(order):
         tf.keras.utils.set_random_seed(1)
         config = SMALL.replace(backbone="resnet50", caffe_channel_order=order)

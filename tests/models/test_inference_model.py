@@ -49,7 +49,7 @@ def test_reduced_model_predicts_the_same_poses(model, expected):
     np.testing.assert_allclose(actual, expected, rtol=5e-3, atol=5)
 
 
-def test_device_decides_on_the_precision(model, expected, monkeypatch):
+def test_device_determines_the_precision(model, expected, monkeypatch):
     in_float16 = InferenceCropModel(model, "float16").predict_multi_float32(*_inputs()).numpy()
     assert 1e-3 < np.abs(in_float16 - expected).max() < 0.01 * np.abs(expected).max()
     # Made to take this processor for a GPU, the same graph computes in float16.
@@ -72,7 +72,7 @@ def test_both_precisions_share_their_weights(model):
     assert all(variable.dtype == tf.float32 for variable in variables("float16"))
 
 
-def test_poses_without_a_place_in_space_are_refused(make_model):
+def test_root_relative_poses_are_rejected(make_model):
     with pytest.raises(UserError, match="Metro model cannot be exported.*how far"):
         InferenceCropModel(make_model(model_class="Metro"))
 
@@ -82,13 +82,13 @@ def test_unknown_precision_is_an_error(model):
         InferenceCropModel(model, "float8")
 
 
-def test_graph_knows_whether_it_runs_on_the_processor_or_on_a_gpu():
+def test_graph_detects_whether_it_runs_on_a_cpu_or_gpu():
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
     answers = tf.function(lambda: (runs_on("CPU"), runs_on("GPU")))()
     assert [bool(answer) for answer in answers] == [not has_gpu, has_gpu]
 
 
-def test_users_choice_of_device_counts():
+def test_device_scope_of_the_user_is_respected():
     @tf.function
     def is_on_processor():
         return tf.cond(runs_on("CPU"), lambda: True, lambda: False)
@@ -143,7 +143,7 @@ def test_normalisation_moves_into_the_convolution_before_it():
     _assert_same_function(network, folded, _images(16))
 
 
-def test_normalisation_stays_where_nothing_can_take_it():
+def test_normalisation_without_a_foldable_convolution_stays():
     image = tf.keras.Input([None, None, 3])
     used_twice = layers.Conv2D(4, 3)(image)
     activated = layers.Conv2D(4, 3, activation="relu")(image)
@@ -181,7 +181,7 @@ def test_folded_backbones_compute_the_same(name, num_left):
     np.testing.assert_allclose(folded(images, training=False), expected, atol=10 * rounding)
 
 
-def test_precision_of_the_copy_is_free():
+def test_folded_network_can_have_another_precision():
     image = tf.keras.Input([None, None, 3])
     x = layers.Rescaling(2.0, -1.0)(image)
     x = layers.BatchNormalization()(layers.Conv2D(4, 3)(x))

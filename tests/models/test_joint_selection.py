@@ -22,7 +22,7 @@ def test_no_skeleton_means_all_joints_in_order():
     assert skeleton_indices(NAMES, [], "") == list(range(7))
 
 
-def test_joints_that_the_model_lacks_are_named():
+def test_missing_joints_are_named():
     with pytest.raises(UserError, match="no joints for nose of skeleton 'coco'"):
         skeleton_indices(NAMES, ["pelv", "nose"], "coco")
 

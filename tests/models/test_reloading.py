@@ -72,17 +72,17 @@ def test_regularised_model_is_reloaded_without_its_autoencoder(exported, built):
     "settings",
     [{"model_class": "Model25D"}, {"transform_coords": True, "affine_weights": "w.npz"}],
 )
-def test_models_that_need_more_than_their_export_are_used_as_they_are(exported, settings):
+def test_models_that_cannot_be_rebuilt_are_returned_unchanged(exported, settings):
     assert reload_crop_model(exported, Config().replace(**settings)) is exported
 
 
-def test_weights_in_another_order_are_noticed(exported):
+def test_weights_in_another_order_are_detected(exported):
     kernel, *rest = exported.backbone.weights
     for weights in ([*rest, kernel], [kernel, *rest[::-1]]):
         exported.backbone = types.SimpleNamespace(weights=weights)
         assert reload_crop_model(exported, Config()) is exported
 
 
-def test_poses_without_a_place_in_space_are_refused(exported):
+def test_root_relative_poses_are_rejected(exported):
     with pytest.raises(UserError, match="Metro model cannot be exported"):
         reload_crop_model(exported, Config().replace(model_class="Metro"))

@@ -28,7 +28,7 @@ AFFINE = dict(affine_weights="a.npz")
          variants.LatentVariant),
     ],
 )
-def test_settings_choose_the_variant(settings, expected):
+def test_settings_select_the_variant(settings, expected):
     config = Config().replace(**settings).model
     assert variant_class(config) is expected
     assert type(build_variant(config, JOINTS, affine_weights())) is expected
@@ -49,7 +49,7 @@ def test_contradictory_settings_are_explained(settings, message):
         variant_class(Config().replace(**settings).model)
 
 
-def test_affine_weights_must_be_there_and_fit():
+def test_missing_or_wrong_affine_weights_are_rejected():
     config = Config().replace(**AFFINE, regularize_to_manifold=True).model
     with pytest.raises(UserError, match="none were given"):
         build_variant(config, JOINTS)
@@ -58,7 +58,7 @@ def test_affine_weights_must_be_there_and_fit():
         build_variant(config, JOINTS, other)
 
 
-def test_affine_weights_without_names_are_taken_at_their_word():
+def test_affine_weights_without_names_are_accepted():
     weights = affine_weights()
     unnamed = dataclasses.replace(
         AffineWeights(weights.w1, weights.w2, tuple(JOINTS.names)), joint_names=None

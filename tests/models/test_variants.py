@@ -115,7 +115,7 @@ def test_merging_the_joints_of_a_single_dataset_changes_nothing():
     assert_close(variant.predict(None, LATENTS, keep_3d), LATENTS)
 
 
-def test_decoding_far_people_loses_nothing():
+def test_decoding_far_people_is_exact():
     # To the last bit, so it is no product in single precision, which GPUs may reduce further.
     variant = variants.LatentVariant(5, affine_weights())
     far = LATENTS + tf.constant([0.0, 0.0, 8000.0])
@@ -136,7 +136,7 @@ def model_of_class(model_class, **settings):
     return model
 
 
-def test_the_head_predicts_volumes_alone():
+def test_volume_head_predicts_only_volumes():
     heads = model_of_class("Metro").heatmap_heads
     assert isinstance(heads, VolumeHeads)
     assert heads.conv.filters == 8 * 5
@@ -147,7 +147,7 @@ def test_the_head_predicts_volumes_alone():
     assert_close(coords3d[0, 3], [176 * 2200 / 256, 80 * 2200 / 256, 2200])
 
 
-def test_metro_answers_in_the_box_whatever_the_camera(inputs):
+def test_metro_predictions_do_not_depend_on_the_camera(inputs):
     crops, intrinsics = inputs
     model = model_of_class("Metro")
     poses = model((crops, intrinsics))
@@ -177,7 +177,7 @@ def test_the_prediction_functions_agree_with_a_call(inputs):
         assert_close(model.predict_multi_float32(*inputs), model(inputs), rtol=1e-4)
 
 
-def test_the_classes_are_chosen_by_name():
+def test_model_class_selects_the_variant():
     classes = {"Metro": variants.MetroVariant, "Model25D": variants.BoneLengthVariant}
     for model_class, expected in classes.items():
         assert variant_class(Config().replace(model_class=model_class).model) is expected
@@ -187,13 +187,13 @@ def test_the_classes_are_chosen_by_name():
     "settings", [dict(merge_joints=True), dict(affine_weights="a.npz", transform_coords=True)]
 )
 @pytest.mark.parametrize("model_class", ["Metro", "Model25D"])
-def test_settings_of_the_other_class_are_refused(model_class, settings):
+def test_settings_of_another_model_class_are_rejected(model_class, settings):
     config = Config().replace(model_class=model_class, **settings).model
     with pytest.raises(UserError, match=f"{model_class} cannot use it"):
         variant_class(config)
 
 
-def test_bone_lengths_must_be_there_and_fit():
+def test_missing_or_wrong_bone_lengths_are_rejected():
     config = Config().replace(model_class="Model25D").model
     for lengths in (None, BONE_LENGTHS_MM[:1], 0 * BONE_LENGTHS_MM):
         with pytest.raises(UserError, match="needs the lengths of its 4 bones"):

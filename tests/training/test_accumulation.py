@@ -19,7 +19,7 @@ def outputs_of(batch: Any) -> Any:
 
 
 @pytest.mark.parametrize("in_graph", [False, True])
-def test_outputs_are_averaged_over_interleaved_parts(in_graph: bool) -> None:
+def test_outputs_are_averaged_over_interleaved_microbatches(in_graph: bool) -> None:
     def compute() -> Any:
         return accumulate_over_microbatches(outputs_of, BATCH, 3)
 
@@ -30,11 +30,11 @@ def test_outputs_are_averaged_over_interleaved_parts(in_graph: bool) -> None:
     np.testing.assert_allclose(mean["rest"][1], [(0 + 1 + 4) / 3, (9 + 16 + 25) / 3])
 
 
-def test_a_single_part_is_the_batch_itself() -> None:
+def test_single_microbatch_is_the_batch() -> None:
     assert accumulate_over_microbatches(lambda batch: batch, BATCH, 1) is BATCH
 
 
-def test_parts_are_worked_through_one_after_the_other() -> None:
+def test_microbatches_are_processed_sequentially() -> None:
     order = tf.Variable(tf.zeros([0], tf.int32), shape=[None])
 
     def note(batch: Any) -> tf.Tensor:

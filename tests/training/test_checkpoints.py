@@ -108,7 +108,7 @@ def test_unfinished_save_does_not_count(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "other"])
-def test_damaged_or_foreign_checkpoint_is_one_clear_line(
+def test_damaged_or_unrelated_checkpoint_is_a_one_line_error(
     tmp_path: pathlib.Path, damage: str
 ) -> None:
     manager, _ = _manager(tmp_path)
@@ -141,7 +141,7 @@ def test_other_joints_in_a_used_folder_are_an_error(tmp_path: pathlib.Path) -> N
         check_same_run(tmp_path, Config(), JOINTS_2D)
 
 
-def test_relative_folders_start_at_the_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_folders_are_below_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA_ROOT", "/data")
     assert run_folder(Config().replace(logdir="a/b")) == pathlib.Path("/data/experiments/a/b")
     assert run_folder(Config().replace(logdir="/a/b")) == pathlib.Path("/a/b")

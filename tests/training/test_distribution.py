@@ -41,7 +41,7 @@ def test_one_device_needs_no_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
         assert any_worker(True) and not any_worker(False)
 
 
-def test_a_cluster_of_one_worker_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_with_one_worker_needs_no_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"index": 0}}')
     assert num_workers(choose_strategy(False)) == 1
 
@@ -55,7 +55,7 @@ def test_a_cluster_of_one_worker_is_none(monkeypatch: pytest.MonkeyPatch) -> Non
         ('{"cluster": {"chief": ["a:1"], "worker": ["b:1"]}}', "knows only 'worker'"),
     ],
 )
-def test_an_unusable_cluster_is_one_clear_line(
+def test_invalid_cluster_is_a_one_line_error(
     monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
     monkeypatch.setenv("TF_CONFIG", text)
@@ -63,21 +63,21 @@ def test_an_unusable_cluster_is_one_clear_line(
         choose_strategy(False)
 
 
-def test_batches_are_dealt_out_like_cards() -> None:
+def test_batches_are_sharded_round_robin() -> None:
     batch = {"a": np.arange(6), "b": np.arange(8).reshape(4, 2)}
     first, second = split_among_replicas(batch, _TwoLocalReplicas())
     assert first["a"].tolist() == [0, 2, 4] and second["a"].tolist() == [1, 3, 5]
     assert first["b"].tolist() == [[0, 1], [4, 5]]
 
 
-def test_alone_everything_stays_as_it_is() -> None:
+def test_single_process_changes_nothing() -> None:
     values = tf.range(4.0)
     assert joined_over_replicas({"a": values})["a"] is values
     assert local_shard(values) is values
     assert summed_over_replicas([values, None])[0] is values
 
 
-def test_texts_are_ordinary_variables_of_every_process() -> None:
+def test_string_variables_are_local_to_each_process() -> None:
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with variables_of(strategy):
         text, number = tf.Variable(["a"]), tf.Variable([1.0])

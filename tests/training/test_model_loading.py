@@ -69,7 +69,7 @@ def test_without_network_the_run_ends_before_data_is_opened(
         ({"regularize_to_manifold": True}, "needs --affine_weights"),
     ],
 )
-def test_missing_starts_are_told_before_data_is_opened(
+def test_missing_initial_weights_are_reported_before_data_is_opened(
     tmp_path: pathlib.Path, no_network: None, settings: dict[str, Any], message: str
 ) -> None:
     missing = str(tmp_path / "missing.h5")
@@ -79,7 +79,7 @@ def test_missing_starts_are_told_before_data_is_opened(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_is_no_run_is_no_start(tmp_path: pathlib.Path) -> None:
+def test_folder_without_a_description_is_rejected(tmp_path: pathlib.Path) -> None:
     tf.train.Checkpoint(step=tf.Variable(1)).write(str(tmp_path / "ckpt-1"))
     config = _config(tmp_path, load_backbone_from=str(tmp_path / "ckpt-1"))
     with pytest.raises(UserError, match="lacks config.json"):
@@ -99,7 +99,7 @@ def test_weights_that_will_be_replaced_are_not_downloaded(
     assert needs_pretrained_backbone(config, None)
 
 
-def test_weights_that_can_be_had_pass(tmp_path: pathlib.Path) -> None:
+def test_available_weights_pass(tmp_path: pathlib.Path) -> None:
     network = registry.build_backbone("resnet18", weights="none").layers[-1]
     network.save_weights(str(tmp_path / "resnet18.h5"))
     for weights in ("none", str(tmp_path / "resnet18.h5")):

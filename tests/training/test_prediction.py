@@ -26,11 +26,11 @@ from metrabs.training.train import train
 from tests.golden.tolerances import assert_close
 from tests.training.tiny import JOINTS_3D, build_tiny_backbone, tiny_config
 
-_RELEASED_FIELDS = (
+_ORIGINAL_FIELDS = (
     "image_path", "coords3d_pred_cam", "coords3d_pred_world", "coords3d_true_cam",
     "coords3d_true_world",
 )  # fmt: skip
-_ALL_FIELDS = (*_RELEASED_FIELDS, "joint_validity_mask", "joint_names", "joint_names_true")
+_ALL_FIELDS = (*_ORIGINAL_FIELDS, "joint_validity_mask", "joint_names", "joint_names_true")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_npz_and_hdf5_hold_the_same_fields(trained: Config) -> None:
     assert hdf5["joint_names"].tolist() == list(JOINTS_3D.names)
 
 
-def test_true_poses_come_back_to_where_they_were(trained: Config) -> None:
+def test_true_poses_are_mapped_back_to_world_space(trained: Config) -> None:
     arrays = _predicted(trained)
     examples = open_dataset(trained.data.dataset3d).split("test")
     mask = arrays["joint_validity_mask"]
@@ -80,7 +80,7 @@ def test_mirrored_predictions_are_those_of_the_mirroring_model(trained: Config) 
     assert np.abs(actual - plain).max() > 1
 
 
-def test_joints_of_another_skeleton_can_be_chosen(trained: Config, tmp_path: pathlib.Path) -> None:
+def test_output_skeleton_can_be_selected(trained: Config, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "few.pkl"
     write_cache(path, PoseDataset("few", JointInfo("head,pelv", ""), []))
     chosen = _predicted(trained, output_joints=str(path), pred_path="few.h5")
@@ -92,7 +92,7 @@ def test_joints_of_another_skeleton_can_be_chosen(trained: Config, tmp_path: pat
     assert chosen["coords3d_true_cam"].shape == (5, JOINTS_3D.num_joints, 3)
 
 
-def test_an_unknown_format_is_told_before_the_model_is_built(
+def test_unknown_format_is_reported_before_the_model_is_built(
     trained: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

@@ -74,7 +74,7 @@ def test_an_interruption_leaves_the_earlier_file(tmp_path: pathlib.Path, suffix:
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
-def test_mistakes_are_told(tmp_path: pathlib.Path) -> None:
+def test_invalid_files_are_explained(tmp_path: pathlib.Path) -> None:
     with pytest.raises(UserError, match="must end in .npz or .h5"):
         write_predictions(tmp_path / "poses.csv", _batches(), {})
     (tmp_path / "damaged.h5").write_bytes(b"not a file of predictions")

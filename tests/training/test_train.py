@@ -185,7 +185,7 @@ def test_latent_points_can_be_finetuned_and_predicted(
 
 
 @pytest.mark.slow
-def test_a_head_of_other_points_is_no_start(finished_run: Config, tmp_path: pathlib.Path) -> None:
+def test_rejects_head_with_other_points(finished_run: Config, tmp_path: pathlib.Path) -> None:
     weights = AffineWeights(np.full([7, 2], 1 / 7), np.full([2, 7], 1 / 2), JOINTS_3D.names)
     save_affine_weights(tmp_path / "acae.npz", weights)
     common = dict(affine_weights=str(tmp_path / "acae.npz"), training_steps=1)
@@ -239,7 +239,7 @@ def test_interrupted_run_resumes_to_the_same_bits(
     assert [row["step"] for row in read_history(_folder(config))] == [1, 2, 3, 4]
 
 
-def test_lack_of_memory_leaves_the_last_completed_step(
+def test_out_of_memory_saves_the_last_completed_step(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run_out_of_memory() -> None:

@@ -64,7 +64,7 @@ def test_nothing_is_logged_unless_asked_for(tmp_path: pathlib.Path, fake: FakeWa
     assert not fake.inits and not fake.logged and not (tmp_path / "run_id").exists()
 
 
-def test_metrics_and_pictures_arrive_and_resumed_runs_keep_their_log(
+def test_metrics_and_images_are_logged_and_resumed_runs_keep_their_log(
     tmp_path: pathlib.Path, fake: FakeWandb
 ) -> None:
     config = Config().replace(logdir=str(tmp_path / "my_run"), wandb_project="poses", depth=5)
@@ -85,13 +85,13 @@ def test_metrics_and_pictures_arrive_and_resumed_runs_keep_their_log(
     assert fake.num_finished == 2
 
 
-def test_runs_have_logs_of_their_own(tmp_path: pathlib.Path, fake: FakeWandb) -> None:
+def test_each_run_has_its_own_log(tmp_path: pathlib.Path, fake: FakeWandb) -> None:
     for name in ("a", "b"):
         open_history(Config().replace(logdir=str(tmp_path / name), wandb_project="poses"), 0)
     assert fake.inits[0]["id"] != fake.inits[1]["id"]
 
 
-def test_a_missing_package_is_told_before_anything_is_written(
+def test_missing_package_is_reported_before_anything_is_written(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)  # as if it were not installed
@@ -103,7 +103,7 @@ def test_a_missing_package_is_told_before_anything_is_written(
     assert not pathlib.Path(config.run.logdir).exists()
 
 
-def test_a_failing_service_is_one_line(tmp_path: pathlib.Path, fake: FakeWandb) -> None:
+def test_unreachable_service_is_a_one_line_error(tmp_path: pathlib.Path, fake: FakeWandb) -> None:
     fake.is_offline = True
     with pytest.raises(UserError, match="api_key not configured.*WANDB_MODE=offline"):
         open_history(Config().replace(logdir=str(tmp_path), wandb_project="poses"), 0)
