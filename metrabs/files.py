@@ -1,13 +1,20 @@
-"""Writing files and folders such that an interruption never leaves a damaged one behind."""
+"""Writing files and folders such that an interruption never leaves a damaged one behind.
+
+Names of temporary files and folders tell the process that writes them. Those of processes that
+were killed are removed by the next process that writes to the same folder.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
 import pathlib
+import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from typing import Union
@@ -18,6 +25,7 @@ PathLike = Union[str, "os.PathLike[str]"]
 
 _FILE_MODE = 0o666  # less the umask
 _FOLDER_MODE = 0o777
+_MAX_STEM_LENGTH = 40  # of temporary names, which must not become too long for the file system
 
 
 @contextlib.contextmanager
@@ -32,8 +40,9 @@ def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
     """
     target = pathlib.Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep_once(target.parent, os.getpid())
     descriptor, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.stem}.", suffix=f".tmp{target.suffix}"
+        dir=target.parent, prefix=_temporary_prefix(target), suffix=f".tmp{target.suffix}"
     )
     os.close(descriptor)
     temporary = pathlib.Path(name)
@@ -58,8 +67,9 @@ def atomic_folder(path: PathLike) -> Iterator[pathlib.Path]:
     """
     target = pathlib.Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep_once(target.parent, os.getpid())
     temporary = pathlib.Path(
-        tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        tempfile.mkdtemp(dir=target.parent, prefix=_temporary_prefix(target), suffix=".tmp")
     )
     try:
         os.chmod(temporary, _FOLDER_MODE & ~_current_umask())
@@ -121,6 +131,53 @@ def sha256_of_file(path: PathLike) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _temporary_prefix(target: pathlib.Path) -> str:
+    return f".{target.stem[:_MAX_STEM_LENGTH]}.{_machine()}-{os.getpid()}."
+
+
+@functools.cache
+def _machine() -> str:
+    """Returns a short name of the set of processes among which process numbers are unique."""
+    try:
+        # Containers can share the name of a machine, but have process numbers of their own.
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return hashlib.sha256(f"{socket.gethostname()} {namespace}".encode()).hexdigest()[:8]
+
+
+@functools.lru_cache(maxsize=1024)
+def _sweep_once(folder: pathlib.Path, process: int) -> None:
+    """Removes what processes that ended were writing to a folder; looks once per process."""
+    del process  # only for the cache, which processes inherit
+    name_of_temporary = re.compile(rf"\..*\.{_machine()}-(\d+)\.[^.]+\.tmp(\..*)?", re.DOTALL)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = name_of_temporary.fullmatch(entry.name)
+            if match and not _is_running(int(match[1])):
+                _remove(entry)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    with contextlib.suppress(OSError):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        return True  # elsewhere signal 0 is not a question
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it belongs to another user
+        return True
+    return True
 
 
 def _current_umask() -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Optional, TypeVar
@@ -15,6 +17,7 @@ from metrabs.errors import UserError
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 _MAX_DEFAULT_WORKERS = 12
+_DASK_WORKER_TIMEOUT_SECONDS = 60
 
 
 def default_num_workers() -> int:
@@ -40,7 +43,8 @@ def results_as_completed(
             'tcp://host:8786'. Its workers need this package and the same folders.
 
     Raises:
-        UserError: a process died, or Dask is not installed or not reachable.
+        UserError: a process died, or Dask is not installed, not reachable, has no workers or
+            was lost.
     """
     num_workers = default_num_workers() if num_workers is None else num_workers
     if not dask_scheduler and min(num_workers, len(tasks)) <= 1:
@@ -53,7 +57,7 @@ def results_as_completed(
             # Forking would copy locks that threads of the caller may hold.
             context = multiprocessing.get_context("spawn")
             executor = stack.enter_context(concurrent.futures.ProcessPoolExecutor(
-                min(num_workers, len(tasks)), context))
+                min(num_workers, len(tasks)), context, end_with_parent))
         futures = [executor.submit(function, task) for task in tasks]
         stack.callback(_cancel_all, futures)
         try:
@@ -64,6 +68,27 @@ def results_as_completed(
                 "A worker process died, probably for lack of memory. Use fewer worker processes "
                 "and run again; finished tasks are kept."
             ) from error
+        except concurrent.futures.CancelledError as error:
+            raise UserError(
+                f"The Dask scheduler at '{dask_scheduler}' or all of its workers were lost. Start "
+                "them and run again; finished tasks are kept."
+            ) from error
+
+
+def end_with_parent() -> None:
+    """Makes this process end as soon as its parent has ended, however that ended.
+
+    For processes started by `multiprocessing`; without it, the workers of a process that was
+    killed wait for tasks for ever.
+    """
+    threading.Thread(target=_exit_after_parent, daemon=True).start()
+
+
+def _exit_after_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 @contextlib.contextmanager
@@ -81,8 +106,20 @@ def _dask_executor(address: str) -> Iterator[Any]:
             f"No Dask scheduler answers at '{address}' ({error}); expected an address such as "
             "tcp://host:8786."
         ) from error
-    with client, client.get_executor() as executor:
-        yield executor
+    with client:
+        _check_has_workers(client, address)
+        with client.get_executor() as executor:
+            yield executor
+
+
+def _check_has_workers(client: Any, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_DASK_WORKER_TIMEOUT_SECONDS)
+    except (asyncio.TimeoutError, TimeoutError, OSError) as error:
+        raise UserError(
+            f"The Dask scheduler at '{address}' has no workers after "
+            f"{_DASK_WORKER_TIMEOUT_SECONDS} seconds; start some with: dask worker {address}"
+        ) from error
 
 
 def _cancel_all(futures: Sequence[concurrent.futures.Future[Any]]) -> None:

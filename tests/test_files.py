@@ -5,6 +5,8 @@ import gc
 import os
 import pathlib
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -166,3 +168,37 @@ def test_a_shared_file_is_closed_without_a_warning_when_nothing_uses_it(
     with pytest.raises(OSError):
         os.fstat(descriptor)
     assert not recwarn.list
+
+
+_KILLED_WRITER = """
+import os, signal, sys
+from metrabs import files
+with files.atomic_path(sys.argv[1]) as file, files.atomic_folder(sys.argv[2]) as folder:
+    file.write_text("half")
+    (folder / "part").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_temporary_files_of_killed_processes_are_removed_by_the_next(tmp_path: _Folder) -> None:
+    subprocess.run([sys.executable, "-c", _KILLED_WRITER, tmp_path / "a.npz", tmp_path / "b"])
+    assert len(list(tmp_path.iterdir())) == 2
+    files.write_text_atomically(tmp_path / "c.txt", "content")
+    assert list(tmp_path.iterdir()) == [tmp_path / "c.txt"]
+
+
+def test_temporary_files_of_running_processes_stay(tmp_path: _Folder) -> None:
+    with files.atomic_path(tmp_path / "a.npz") as file, files.atomic_folder(tmp_path / "b"):
+        files._sweep_once.cache_clear()
+        files.write_text_atomically(tmp_path / "c.txt", "content")
+        assert file.exists()
+        file.write_text("whole")
+    assert (tmp_path / "a.npz").read_text() == "whole" and (tmp_path / "b").is_dir()
+
+
+def test_names_that_are_nearly_too_long_for_the_file_system_are_written(
+    tmp_path: _Folder,
+) -> None:
+    target = tmp_path / f"{'é' * 120}.json"  # 245 bytes
+    files.write_text_atomically(target, "content")
+    assert target.read_text() == "content"

@@ -18,7 +18,6 @@ import functools
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Optional
 
@@ -31,7 +30,7 @@ from metrabs.data.loading.shared_memory import (
     write_to_shared_memory,
 )
 from metrabs.errors import UserError
-from metrabs.parallel import default_num_workers
+from metrabs.parallel import default_num_workers, end_with_parent
 
 Arrays = dict[str, np.ndarray]
 Work = Callable[..., Arrays]  # must be a function of a module, which other processes can import
@@ -144,11 +143,4 @@ def _environment(**variables: str) -> Iterator[None]:
 def _set_up_worker() -> None:
     cv2.setNumThreads(1)  # there are as many processes as processors
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    end_with_parent()
