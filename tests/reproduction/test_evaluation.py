@@ -10,6 +10,7 @@ import types
 import numpy as np
 import pytest
 
+from metrabs.folders import DataFolders
 from metrabs.reproduction import evaluation
 from metrabs.skeletons import tables
 
@@ -78,10 +79,13 @@ def test_models_are_compared_in_a_table_that_fits_a_terminal(tmp_path: pathlib.P
 def test_numbers_of_datasets_are_compared(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares = {"synth1": None, "synth3": {"h36m": 1, "muco": 2, "coco": 3}}
+    compositions = {"synth1": None, "synth3": {"h36m": 1, "muco": 2, "coco": 3}}
     monkeypatch.setattr(
-        evaluation, "open_dataset", lambda name: types.SimpleNamespace(shares=shares[name]))
-    evaluation.write_scale(_evaluations(tmp_path, list(shares)), tmp_path / "scale")
+        evaluation, "open_dataset",
+        lambda name, folders: types.SimpleNamespace(samples_per_batch=compositions[name]),
+    )  # fmt: skip
+    evaluations = _evaluations(tmp_path, list(compositions))
+    evaluation.write_scale(evaluations, tmp_path / "scale", DataFolders.at(tmp_path))
     text = (tmp_path / "scale" / "results.txt").read_text()
     assert "\n1 dataset " in text and "\n3 datasets " in text
     assert (tmp_path / "scale" / "results.png").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 
 import numpy as np
@@ -17,13 +16,6 @@ from metrabs.reproduction.recipe import MODELS, Recipe
 from metrabs.reproduction.stages import Stage, is_complete
 from metrabs.resumable import write_marker
 from metrabs.skeletons import tables
-
-
-@pytest.fixture(autouse=True)
-def _keep_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undoes what pipelines set."""
-    for name in ("DATA_ROOT", "CACHE_DIR"):
-        monkeypatch.setenv(name, "")
 
 
 @pytest.fixture
@@ -51,10 +43,13 @@ def test_each_stage_comes_after_those_it_depends_on(recipe: Recipe) -> None:
     assert finished >= {*MODELS, *evaluated, "datasets", "results", "export", "report", "scale"}
 
 
-def test_data_are_found_in_the_output(recipe: Recipe) -> None:
-    ReproductionPipeline(recipe)
-    assert os.environ["DATA_ROOT"] == str(recipe.output / "datasets")
-    assert os.environ["CACHE_DIR"] == str(recipe.output / "datasets" / "cache")
+def test_data_are_in_the_output_whatever_the_environment_says(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATA_ROOT", "CACHE_DIR"):
+        monkeypatch.setenv(name, "/elsewhere")
+    assert recipe.folders.root == recipe.output / "datasets"
+    assert recipe.folders.cache == recipe.output / "datasets" / "cache"
 
 
 def test_only_step_3_depends_on_step_1_and_the_autoencoder(recipe: Recipe) -> None:
