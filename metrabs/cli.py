@@ -42,6 +42,7 @@ from metrabs.settings import define_flag, setting
 _ALIASES = {"dataset": "dataset3d"}
 # Settings whose values are names, in which hyphens count as underscores, or paths.
 _DATASET_NAMES = ("dataset3d", "dataset2d", "model_joints", "output_joints", "bone_length_dataset")
+_WITHOUT_TASK = "Nothing to do: give --train, --predict or --export_file=FOLDER; see --help."
 _USAGE = """Trains, predicts with and exports crop models. Examples:
   python main.py --train --dataset=huge8 --dataset2d=huge2d_common --training_steps=400000 \\
       --logdir=separate
@@ -64,15 +65,20 @@ def predict_dataset(arguments: Sequence[str]) -> int:
 
 def export_crop_model(arguments: Sequence[str]) -> int:
     """Runs `metrabs export-crop-model`; see `main`. `--output` means `--export_file`."""
-    return main(arguments, {"output": "export_file"})
+    return main(arguments, {"output": "export_file"}, "Give --output=FOLDER; see --help.")
 
 
-def main(arguments: Sequence[str], aliases: Optional[Mapping[str, str]] = None) -> int:
+def main(
+    arguments: Sequence[str],
+    aliases: Optional[Mapping[str, str]] = None,
+    without_task: str = _WITHOUT_TASK,
+) -> int:
     """Runs the command line of `main.py`.
 
     Args:
         arguments: Command line without the program's name.
         aliases: Other spelling of a flag -> its name.
+        without_task: Error message if no task is given.
 
     Returns:
         The exit code, see the top of this module.
@@ -84,7 +90,7 @@ def main(arguments: Sequence[str], aliases: Optional[Mapping[str, str]] = None) 
     def work() -> int:
         values = parse_flags(arguments, aliases)
         _set_up_logging(values.loglevel)
-        return _run_tasks(values)
+        return _run_tasks(values, without_task)
 
     return exit_code_of(work)
 
@@ -134,14 +140,12 @@ def help_text() -> str:
     return f"{_USAGE}\n{_define_flags().get_help()}"
 
 
-def _run_tasks(values: flags.FlagValues) -> int:
+def _run_tasks(values: flags.FlagValues, without_task: str) -> int:
     _check_original_flags(values)
     settings = given_settings(values)
     Config().replace(**settings)  # checks all values before anything is done
     if not (values.train or values.predict or values.export_file):
-        raise UserError(
-            "Nothing to do: give --train, --predict or --export_file=FOLDER; see --help."
-        )
+        raise UserError(without_task)
     from metrabs.synthetic.on_demand import BUILTIN_2D, BUILTIN_3D, offer_builtin_datasets
 
     if settings.get("dataset3d") in BUILTIN_3D:

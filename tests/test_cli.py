@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metrabs.cli import given_settings, help_text, main, parse_flags
+from metrabs.cli import (
+    export_crop_model,
+    given_settings,
+    help_text,
+    main,
+    parse_flags,
+    predict_dataset,
+    train,
+)
 from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, WorkerLostError
 from tests.training.tiny import build_tiny_backbone, tiny_config
@@ -96,6 +104,21 @@ def test_mistakes_give_one_line_and_touch_nothing(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: ") and message in lines[0]
     assert not list(tmp_path.iterdir())
+
+
+def test_commands_of_the_front_door_are_tasks(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+    configs: list[Config] = []
+    monkeypatch.setattr("metrabs.training.train.train", configs.append)
+    assert train(["--batch-size=3"]) == 0
+    assert configs[0].data.batch_size == 3
+    for command in (predict_dataset, export_crop_model):
+        assert command(["--output=x", "--logdir=missing"]) == 1
+        assert "no checkpoint" in capsys.readouterr().err
+    assert export_crop_model(["--logdir=missing"]) == 1
+    assert "Give --output=FOLDER" in capsys.readouterr().err
 
 
 def test_unusable_cache_and_unknown_backbone_are_one_line(
