@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from metrabs.data.examples import Pose2DExample, Pose3DExample, PoseDataset
     from metrabs.data.storage.cache import write_cache
     from metrabs.errors import UserError
+    from metrabs.estimator.client import PredictionSettings, Predictor
     from metrabs.estimator.estimator import PoseEstimator
     from metrabs.estimator.export import export_estimator
     from metrabs.geometry.camera import Camera
     from metrabs.hub import load_model
-    from metrabs.predict.predictor import Predictor
-    from metrabs.predict.settings import PredictionSettings
     from metrabs.skeletons import JointInfo
     from metrabs.training.export import export_crop_model
     from metrabs.training.train import train
@@ -38,8 +37,8 @@ _MODULES = {
     "Pose3DExample": "metrabs.data.examples",
     "PoseDataset": "metrabs.data.examples",
     "PoseEstimator": "metrabs.estimator.estimator",
-    "PredictionSettings": "metrabs.predict.settings",
-    "Predictor": "metrabs.predict.predictor",
+    "PredictionSettings": "metrabs.estimator.client",
+    "Predictor": "metrabs.estimator.client",
     "UserError": "metrabs.errors",
     "export_crop_model": "metrabs.training.export",
     "export_estimator": "metrabs.estimator.export",

@@ -16,7 +16,7 @@ from typing import Any, Optional
 import numpy as np
 
 from metrabs.errors import UserError
-from metrabs.files import PathLike, write_text_atomically
+from metrabs.files import PathLike, sha256_of_file, write_text_atomically
 
 _NUM_DIGITS = 16
 _NOT_RECORDED = "not recorded"
@@ -34,6 +34,21 @@ def fingerprint(*values: Any) -> str:
     """
     content = json.dumps(values, sort_keys=True, default=_plain_value)
     return hashlib.sha256(content.encode()).hexdigest()[:_NUM_DIGITS]
+
+
+def content_identity(name: str) -> str:
+    """Returns a name, followed by digests of the content that is found under it.
+
+    Results that depend on a file or a model record this, since the content of a path may change.
+
+    Args:
+        name: Path of a file or of the folder of a SavedModel. Any other name, such as a URL, is
+            returned as it is.
+    """
+    path = pathlib.Path(name)
+    files = (path, path / "saved_model.pb", path / "variables" / "variables.index")
+    digests = [sha256_of_file(file)[:_NUM_DIGITS] for file in files if file.is_file()]
+    return " ".join([name, *digests])
 
 
 def write_marker(marker: PathLike, fingerprint: str, **details: Any) -> None:

@@ -16,7 +16,7 @@ _ROOMS = (
     "errors", "files", "folders", "videos", "inert_pickle", "parallel", "progress", "importing",
     "resumable",
     "settings", "config", "skeletons", "geometry", "visualization", "backbones", "acae", "models",
-    "data", "datasets", "training", "evaluation", "estimator", "synthetic", "predict", "hub",
+    "data", "datasets", "training", "estimator", "evaluation", "synthetic", "predict", "hub",
     "reproduction", "commands",
 )  # fmt: skip
 _FORBIDDEN = {

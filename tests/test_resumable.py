@@ -12,6 +12,7 @@ import pytest
 from metrabs.errors import UserError
 from metrabs.resumable import (
     check_same_settings,
+    content_identity,
     fingerprint,
     read_marker,
     settings_changes,
@@ -99,3 +100,18 @@ def test_results_of_other_settings_are_rejected_with_the_difference_and_a_remedy
     record.write_text("{")
     with pytest.raises(UserError, match="record is damaged"):
         check_same_settings(record, {"fov": 55}, "Delete it.")
+
+
+def test_identity_of_content_changes_with_the_content(tmp_path: pathlib.Path) -> None:
+    model = tmp_path / "model"
+    (model / "variables").mkdir(parents=True)
+    seen = {content_identity(str(model))}
+    for file in ("saved_model.pb", "variables/variables.index"):
+        for content in ("one", "two"):
+            (model / file).write_text(content)
+            seen.add(content_identity(str(model)))
+    assert len(seen) == 5
+    assert all(identity.startswith(str(model)) for identity in seen)
+    assert content_identity(str(model / "saved_model.pb")) == content_identity(
+        str(model / "saved_model.pb"))
+    assert content_identity("metrabs_s") == "metrabs_s"

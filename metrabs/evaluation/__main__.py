@@ -5,9 +5,10 @@
     python -m metrabs.evaluation poster-table --results=FOLDER
 
 NAME is h36m, tdhp, tdpw or mupots; MODEL is a name, URL or path of a full-image model (a
-SavedModel). The output folder gets the predictions and the numbers as .txt, .csv and .tex. An
-interrupted prediction is continued by the same call. `poster-table` compares all results in a
-folder with the poster's Table 1; each of its folders has those of one model.
+SavedModel). The output folder receives the predictions, a record of the model and the settings,
+and the numbers as .txt, .csv and .tex. The same command continues an interrupted prediction.
+`poster-table` compares all results in a folder with the poster's Table 1; each of its folders has
+those of one model.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 from absl import flags
 
 from metrabs import settings
 from metrabs.command import DataRootSettings, reject_positional_args, run_command, run_tool
 from metrabs.errors import UserError
-from metrabs.evaluation.benchmarks.base import Benchmark, PredictionOptions
+from metrabs.estimator.client import PredictionSettings
+from metrabs.evaluation.benchmarks.base import Benchmark
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark
 from metrabs.evaluation.benchmarks.registry import BENCHMARKS, load_benchmark
 from metrabs.evaluation.poster import poster_table
@@ -38,9 +40,12 @@ class EvaluationSettings(DataRootSettings):
     """What to evaluate."""
 
     model: str = setting("", "name, URL or path of the full-image model")
-    predictions: str = setting("", "evaluate this prediction file instead")
+    predictions: str = setting("", "prediction file (or folder) to evaluate instead of a model")
     output: str = setting("", "folder of predictions and numbers")
     batch_size: int = setting(64, "number of images given to the model at once", at_least=1)
+    default_fov_degrees: float = setting(
+        55.0, "field of view over the longer image side, where the camera is unknown", "degrees"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +53,7 @@ class TableSettings:
     """Which results to tabulate."""
 
     results: str = setting(".", "folder with results of models")
-    output: str = setting("", "file to write, .txt, .md or .csv")
+    output: str = setting("", "file to write, .txt, .md, .csv or .tex")
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -67,8 +72,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if name:
             benchmark = load_benchmark(name)
             settings.define_flags(values, EvaluationSettings, "evaluation")
-            defaults = dataclasses.asdict(benchmark.OPTIONS)
-            settings.define_flags(values, PredictionOptions, "model", defaults)
+            defaults = dataclasses.asdict(benchmark.SETTINGS)
+            settings.define_flags(values, PredictionSettings, "model", defaults)
             settings.define_flags(values, benchmark, "benchmark")
 
     def run(values: flags.FlagValues, words: Sequence[str]) -> None:
@@ -77,8 +82,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if not name:
             raise UserError(f"Give a benchmark ({', '.join(BENCHMARKS)}) or {_TABLE}.")
         chosen = settings.from_flags(values, EvaluationSettings)
-        options = settings.from_flags(values, PredictionOptions)
-        print(_evaluate(settings.from_flags(values, load_benchmark(name)), chosen, options))
+        prediction = settings.from_flags(values, PredictionSettings)
+        print(_evaluate(settings.from_flags(values, load_benchmark(name)), chosen, prediction))
 
     return run_command(
         __doc__, define, run, given[bool(name):],
@@ -87,36 +92,40 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 def _evaluate(
-    benchmark: Benchmark, chosen: EvaluationSettings, options: PredictionOptions
+    benchmark: Benchmark, chosen: EvaluationSettings, prediction: PredictionSettings
 ) -> str:
     data_root = chosen.folders().root
     if chosen.predictions:
         path = pathlib.Path(chosen.predictions)
     else:
-        path = _predict(benchmark, chosen, options, data_root)
+        path = _predict(benchmark, chosen, prediction, data_root)
     report = BenchmarkReport(benchmark.NAME, benchmark.evaluate(data_root, path))
     if chosen.output:
-        stem = path.name[:-len(benchmark.ENDING)] if benchmark.ENDING else path.name
         for suffix in ("txt", "csv", "tex"):
-            target = pathlib.Path(chosen.output) / f"{stem}_numbers.{suffix}"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            report.write(target)
+            name = f"{benchmark.stem_of(path)}_numbers.{suffix}"
+            report.write(pathlib.Path(chosen.output, name))
     return f"{benchmark.TITLE}: {path}\n\n{report.to_text()}"
 
 
 def _predict(
-    benchmark: Benchmark, chosen: EvaluationSettings, options: PredictionOptions,
+    benchmark: Benchmark, chosen: EvaluationSettings, prediction: PredictionSettings,
     data_root: pathlib.Path,
 ) -> pathlib.Path:
+    """Returns the file of predictions, which are made if they do not exist."""
     if not (chosen.model and chosen.output):
         raise UserError("Give --model and --output to predict, or --predictions to evaluate.")
-    name = f"{benchmark.NAME}_pred_aug{options.num_aug}{benchmark.ENDING}"
-    path = pathlib.Path(chosen.output, name)
-    if not path.exists():
+
+    def _load() -> Any:
         from metrabs.hub import load_model
 
-        predict_benchmark(benchmark, load_model(chosen.model), chosen.model, data_root, path,
-                          options, chosen.batch_size)
+        return load_model(chosen.model)
+
+    name = f"{benchmark.NAME}_pred_aug{prediction.num_aug}{benchmark.ENDING}"
+    path = pathlib.Path(chosen.output, name)
+    predict_benchmark(
+        benchmark, _load, chosen.model, data_root, path, prediction, chosen.batch_size,
+        chosen.default_fov_degrees,
+    )
     return path
 
 

@@ -1,1 +1,1 @@
-"""`python -m metrabs.predict`: poses and pictures of images and videos, by an exported model."""
+"""`python -m metrabs.predict`: poses of people in images and videos, with an exported model."""

@@ -26,16 +26,19 @@ from absl import flags
 from metrabs import settings
 from metrabs.command import run_command
 from metrabs.errors import UserError, unknown_name_error
-from metrabs.files import sha256_of_file
-from metrabs.predict.settings import PredictionSettings
+from metrabs.estimator.client import PredictionSettings, Predictor
+from metrabs.predict.cameras import read_camera
+from metrabs.predict.given_boxes import GivenBoxes
+from metrabs.predict.run import Outputs, Run, Summary, check_same_settings, record_settings
+from metrabs.predict.sources import Source, find_sources
+from metrabs.predict.writers import WRITERS
+from metrabs.resumable import content_identity
 from metrabs.settings import setting
 
 EXIT_INCOMPLETE = 3
 # Settings of the command that determine what outputs contain, and those of them that are files.
 _DETERMINE_OUTPUTS = ("model", "fov", "intrinsics", "extrinsics", "world_up", "boxes")
 _FILES = ("model", "intrinsics", "extrinsics", "boxes")
-# Settings of the model's calls that only matter for speed.
-_ONLY_SPEED = ("internal_batch_size",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,18 +118,12 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def predict(values: flags.FlagValues, inputs: Sequence[str]) -> int:
     """Runs the command with parsed flags; returns the exit code."""
-    from metrabs.predict.sources import find_sources
-
     if not inputs or not values.model or not values.output:
         raise UserError("Give images, videos or folders, --model and --output; see --help.")
     command = settings.from_flags(values, CommandSettings)
-    output = pathlib.Path(command.output)
-    sources = find_sources(inputs, output)
-    run = _prepare(command, settings.from_flags(values, PredictionSettings), sources)
-    summary = run.process(sources)
-    earlier = f", {summary.num_earlier} finished earlier" if summary.num_earlier else ""
-    print(f"{_count(summary.num_finished, 'file', 'files')} done, "
-          f"{_count(summary.num_people, 'person', 'people')}{earlier}: {output}")
+    sources = find_sources(inputs, pathlib.Path(command.output))
+    summary = _process(command, settings.from_flags(values, PredictionSettings), sources)
+    print(f"{_summary_text(summary)}: {command.output}")
     if summary.problems:
         print(f"{_count(len(summary.problems), 'problem', 'problems')}:", file=sys.stderr)
         print("\n".join(f"  {problem}" for problem in summary.problems), file=sys.stderr)
@@ -134,14 +131,10 @@ def predict(values: flags.FlagValues, inputs: Sequence[str]) -> int:
     return 0
 
 
-def _prepare(command: CommandSettings, model: PredictionSettings, sources: Sequence[Any]) -> Any:
-    """Checks all settings, which takes no time, then loads the model."""
-    from metrabs.predict.cameras import read_camera
-    from metrabs.predict.given_boxes import GivenBoxes
-    from metrabs.predict.predictor import Predictor
-    from metrabs.predict.run import Outputs, Run, check_same_settings, record_settings
-    from metrabs.predict.writers import WRITERS
-
+def _process(
+    command: CommandSettings, prediction: PredictionSettings, sources: Sequence[Source]
+) -> Summary:
+    """Checks all settings, which is quick, and loads the model if there is something to do."""
     for name in command.formats:
         if name not in WRITERS:
             raise unknown_name_error("format", name, WRITERS)
@@ -156,25 +149,36 @@ def _prepare(command: CommandSettings, model: PredictionSettings, sources: Seque
     outputs = Outputs(
         pathlib.Path(command.output), command.formats, command.image_suffix, command.overwrite
     )
-    recorded = _recorded_settings(command, model)
+    recorded = _recorded_settings(command, prediction)
     check_same_settings(outputs, recorded)
-    predictor = Predictor(_load(command.model), camera, model)
+    if not outputs.unfinished(sources):
+        return Summary(num_earlier=len(sources))
+    predictor = Predictor(_load(command.model), prediction)
     if boxes is None and not predictor.has_detector:
         print("The model has no detector and will find nobody; give --boxes.", file=sys.stderr)
+    record_settings(outputs, recorded)
     run = Run(
-        predictor, camera, outputs, command.model, model.skeleton, command.batch_size, boxes,
+        predictor, camera, outputs, command.model, prediction.skeleton, command.batch_size, boxes,
         command.progress,
     )
-    record_settings(outputs, recorded)
-    return run
+    return run.process(sources)
 
 
-def _recorded_settings(command: CommandSettings, model: PredictionSettings) -> dict[str, Any]:
-    """Returns what outputs depend on, for their folder."""
+def _recorded_settings(
+    command: CommandSettings, prediction: PredictionSettings
+) -> dict[str, Any]:
+    """Returns what outputs depend on, to be recorded in their folder."""
     recorded = {name: getattr(command, name) for name in _DETERMINE_OUTPUTS}
-    recorded.update({name: _with_digest(recorded[name]) for name in _FILES})
-    calls = dataclasses.asdict(model)
-    return {**recorded, **{k: v for k, v in calls.items() if k not in _ONLY_SPEED}}
+    recorded.update({n: content_identity(recorded[n]) for n in _FILES if recorded[n]})
+    return {**recorded, **prediction.result_settings()}
+
+
+def _summary_text(summary: Summary) -> str:
+    people = _count(summary.num_people, "person", "people")
+    if summary.num_frames > summary.num_finished:  # there are videos
+        people += f" in {_count(summary.num_frames, 'frame', 'frames')}"
+    earlier = f", {summary.num_earlier} finished earlier" if summary.num_earlier else ""
+    return f"{_count(summary.num_finished, 'file', 'files')} done, {people}{earlier}"
 
 
 def _load(name: str) -> Any:
@@ -196,14 +200,6 @@ def _silence_decoders() -> None:
 
 def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
-
-
-def _with_digest(name: Optional[str]) -> Optional[str]:
-    """Adds digests of a file or a SavedModel, whose content may change under the same name."""
-    path = pathlib.Path(name or "")
-    parts = [path, path / "saved_model.pb", path / "variables" / "variables.index"]
-    digests = [sha256_of_file(part)[:16] for part in parts if part.is_file()]
-    return " ".join([name, *digests]) if name else None
 
 
 if __name__ == "__main__":

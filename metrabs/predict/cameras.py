@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from metrabs.errors import UserError
+from metrabs.estimator.client import BatchCameras
 from metrabs.files import PathLike
 
 _INTRINSICS_NAMES = ("intrinsic_matrix", "camera_matrix", "cameraMatrix", "K")
@@ -63,6 +64,17 @@ class CameraChoice:
         height, width = imshape[:2]
         focal = max(height, width) / (2 * np.tan(np.deg2rad(self.fov_degrees) / 2))
         return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+
+    def for_model(self) -> BatchCameras:
+        """Returns the camera as the model takes it."""
+        matrix = self.intrinsic_matrix
+        return BatchCameras(
+            None if matrix is None else np.asarray(matrix)[np.newaxis],
+            np.asarray(self.distortion_coeffs)[np.newaxis],
+            np.asarray(self.world_to_camera)[np.newaxis],
+            self.world_up,
+            self.fov_degrees,
+        )
 
     def to_camera_frame(self, points: np.ndarray) -> np.ndarray:
         """Moves points `[..., 3]` in mm from the frame of the poses into the camera frame."""

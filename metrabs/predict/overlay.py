@@ -1,4 +1,4 @@
-"""Pictures of results: the image with boxes and skeletons, and two views of the poses in space."""
+"""Drawing of results: the image with boxes and skeletons, and two views of the poses in 3D."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from metrabs.estimator.client import FramePoses
 from metrabs.predict.cameras import CameraChoice
-from metrabs.predict.predictor import FramePoses
 from metrabs.skeletons.tables import Skeleton
 from metrabs.visualization.drawing import draw_boxes, draw_poses2d
 from metrabs.visualization.space_view import Space, draw_top_view, draw_turned_view, space_of
@@ -21,8 +21,8 @@ _MAX_RELATIVE_DISTANCE = 3.0
 def space_of_frames(frames: Sequence[FramePoses], camera: CameraChoice) -> Space:
     """Chooses the space to show for all frames of a video, or for one image.
 
-    People in the far background, at more than three times the distance of the nearest ones, need
-    not fit, lest everybody else becomes tiny.
+    People in the far background, at more than three times the distance of the nearest ones, may
+    be outside, since all others would become tiny; the views say how many are.
     """
     percentile = _OUTLIERS_PERCENT if len(frames) > 1 else 0.0
     poses = np.concatenate(
@@ -38,32 +38,32 @@ def space_of_frames(frames: Sequence[FramePoses], camera: CameraChoice) -> Space
 def draw_overlay(
     image: np.ndarray, poses: FramePoses, skeleton: Skeleton, camera: CameraChoice, space: Space
 ) -> np.ndarray:
-    """Draws the image with its people, and beside it the 3D views.
+    """Draws the image with its people, and next to it the 3D views.
 
     Args:
-        image: uint8 RGB `[h, w, 3]`; large ones are made smaller, small ones larger.
-        poses: the people.
-        skeleton: names and edges of their joints.
-        camera: whose frame the views are drawn in.
-        space: what the views show.
+        image: uint8 RGB `[h, w, 3]`; large ones are reduced, small ones enlarged.
+        poses: People to draw.
+        skeleton: Names and edges of their joints.
+        camera: Camera in whose frame the views are drawn.
+        space: Part of space that the views show.
 
     Returns:
-        uint8 RGB; height and width are even, as videos need them.
+        uint8 RGB; height and width are even, as videos require.
     """
     resized, scale = _resize(image)
     boxes = np.asarray(poses.boxes_ltwh_px) * scale
     labels = [f"{score:.2f}" for score in poses.scores]
-    picture = draw_boxes(resized, boxes, labels)
-    picture = draw_poses2d(picture, (poses.poses2d_px + 0.5) * scale - 0.5, skeleton)
+    drawn = draw_boxes(resized, boxes, labels)
+    drawn = draw_poses2d(drawn, (poses.poses2d_px + 0.5) * scale - 0.5, skeleton)
     poses3d_cam_mm = camera.to_camera_frame(poses.poses3d_mm)
-    side = picture.shape[0] // 2
+    side = drawn.shape[0] // 2
     views = [draw(poses3d_cam_mm, skeleton, space, side)
              for draw in (draw_turned_view, draw_top_view)]
-    return np.concatenate([picture, np.concatenate(views)], axis=1)
+    return np.concatenate([drawn, np.concatenate(views)], axis=1)
 
 
 def _resize(image: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns the image at a size for looking at, with a height divisible by 4, and the scale."""
+    """Returns the image at display size, with a height divisible by 4, and the scale."""
     height, width = image.shape[:2]
     longer = max(height, width)
     scale = np.clip(longer, _MIN_SIDE, _MAX_SIDE) / longer

@@ -1,4 +1,4 @@
-"""Working through images and videos: predict, draw, write; go on where an earlier call stopped."""
+"""Processing images and videos: predict, draw, write; an interrupted run is continued."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from metrabs import resumable
 from metrabs.errors import UserError
+from metrabs.estimator.client import FramePoses, Predictor, same_size_batches
 from metrabs.files import atomic_path
 from metrabs.predict.cameras import CameraChoice
 from metrabs.predict.given_boxes import GivenBoxes
 from metrabs.predict.overlay import draw_overlay, space_of_frames
-from metrabs.predict.predictor import FramePoses, Predictor
 from metrabs.predict.sources import Frame, Source, Video, read_ahead, read_image
 from metrabs.predict.writers import WRITERS, PoseRecord
 
@@ -27,65 +27,72 @@ SETTINGS_FILE = "predict_settings.json"
 
 @dataclasses.dataclass(frozen=True)
 class Outputs:
-    """What is written where.
+    """Which files are written, and where.
 
     Attributes:
-        folder: of all outputs; an input `sub/photo.jpg` gives `sub/photo.jpg.json` and so on.
-        formats: of pose files, see `writers.WRITERS`.
-        picture_suffix: '.jpg' or '.png' of the pictures of images; None: no pictures or videos.
-        overwrite: do everything again instead of leaving out what is finished.
+        folder: Folder of all outputs; an input `sub/photo.jpg` gives `sub/photo.jpg.json` etc.
+        formats: Formats of pose files, see `writers.WRITERS`.
+        overlay_suffix: '.jpg' or '.png', the type of images with drawn results; None: no such
+            images or videos.
+        overwrite: Repeat finished work instead of skipping it.
     """
 
     folder: pathlib.Path
     formats: Sequence[str] = ("json",)
-    picture_suffix: Optional[str] = ".jpg"
+    overlay_suffix: Optional[str] = ".jpg"
     overwrite: bool = False
 
     def pose_files(self, source: Source) -> dict[str, pathlib.Path]:
         """Returns {format: file} for a source."""
         return {name: self.folder / f"{source.name}.{name}" for name in self.formats}
 
-    def picture(self, source: Source) -> Optional[pathlib.Path]:
-        """Returns the file of the picture or video with results, None if none is wanted."""
-        suffix = ".mp4" if source.is_video else self.picture_suffix
-        return self.folder / f"{source.name}.poses{suffix}" if self.picture_suffix else None
+    def overlay(self, source: Source) -> Optional[pathlib.Path]:
+        """Returns the image or video file with drawn results, None if there is none."""
+        suffix = ".mp4" if source.is_video else self.overlay_suffix
+        return self.folder / f"{source.name}.poses{suffix}" if self.overlay_suffix else None
 
-    def is_finished(self, source: Source) -> bool:
-        """Tells whether everything exists and is newer than the source."""
-        files = [*self.pose_files(source).values(), *filter(None, [self.picture(source)])]
+    def unfinished(self, sources: Sequence[Source]) -> list[Source]:
+        """Returns the sources for which an output is missing or older than the source."""
+        return [s for s in sources if self.overwrite or not self._is_finished(s)]
+
+    def _is_finished(self, source: Source) -> bool:
+        files = [*self.pose_files(source).values(), *filter(None, [self.overlay(source)])]
         source_time = source.path.stat().st_mtime
-        is_there = all(f.exists() and f.stat().st_mtime >= source_time for f in files)
-        return is_there and not self.overwrite
+        return all(file.exists() and file.stat().st_mtime >= source_time for file in files)
 
 
 @dataclasses.dataclass
 class Summary:
-    """What came of a run.
+    """Results of a run.
 
     Attributes:
-        num_finished: sources whose outputs were written.
-        num_earlier: sources that an earlier run had finished.
-        num_people: poses that were estimated.
-        problems: what could not be read, one message each.
+        num_finished: Number of sources whose outputs were written.
+        num_earlier: Number of sources that an earlier run finished.
+        num_frames: Number of images and frames of videos.
+        num_people: Number of people in all of them; somebody in n frames of a video counts n
+            times.
+        problems: One message for each unreadable source or frame.
     """
 
     num_finished: int = 0
     num_earlier: int = 0
+    num_frames: int = 0
     num_people: int = 0
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
 class Run:
-    """Predicts for many sources and writes their outputs.
+    """Predicts people in many sources and writes the outputs.
 
     Args:
-        predictor: the model.
-        camera: that the predictor was given.
-        outputs: what to write.
-        model_name: as the user named the model, and `skeleton_name` as the format; for the files.
-        batch_size: images given to the model at once.
-        boxes: in place of detection.
-        progress: shows a progress bar on the standard error stream.
+        predictor: Model with its settings.
+        camera: Camera of all sources.
+        outputs: Files to write.
+        model_name: Name of the model for the files, as given by the user.
+        skeleton_name: Name of the output format for the files, as given by the user.
+        batch_size: Number of images given to the model at once.
+        boxes: Boxes that replace detection.
+        progress: Whether to show a progress bar on the standard error stream.
     """
 
     def __init__(
@@ -101,14 +108,13 @@ class Run:
         self._summary = Summary()
 
     def process(self, sources: Sequence[Source]) -> Summary:
-        """Works through the sources; what cannot be read is reported and left out.
+        """Processes the unfinished sources; unreadable ones are reported and skipped.
 
         Raises:
             UserError: outputs cannot be written, or memory does not suffice.
         """
-        self._summary = Summary()
-        todo = [source for source in sources if not self._outputs.is_finished(source)]
-        self._summary.num_earlier = len(sources) - len(todo)
+        todo = self._outputs.unfinished(sources)
+        self._summary = Summary(num_earlier=len(sources) - len(todo))
         is_silent = not self._progress or not todo
         with _explained_write_failures(self._outputs.folder), \
                 tqdm(total=len(todo), unit="file", disable=is_silent) as bar:
@@ -124,14 +130,14 @@ class Run:
         pairs = ((source, frame) for source, frame in readable if frame is not None)
         for batch in self._batches(pairs):
             for (source, frame), poses in zip(batch, self._predict(batch)):
-                self._write_picture(source, frame, poses)
+                self._write_overlay(source, frame, poses)
                 self._write_poses(source, frame.image.shape, None, [0], [poses])
                 bar.update()
 
     def _read(self, source: Source, bar: tqdm) -> Optional[Frame]:
         frame = read_image(source.path)
         if frame is None:
-            self._report(f"{source.path}: it cannot be read as an image")
+            self._report(f"{source.path}: not readable as an image")
             bar.update()
         return frame
 
@@ -150,18 +156,21 @@ class Run:
                     poses[frame.index] = frame_poses
                     bar.update()
         if not poses:
-            return self._report(f"{source.path}: it has no readable frames")
+            return self._report(f"{source.path}: no frame is readable")
         self._write_video(source, video, poses)
         self._write_poses(source, shape, video.fps, list(poses), list(poses.values()))
 
     def _batches(
         self, pairs: Iterable[tuple[Source, Frame]]
     ) -> Iterator[list[tuple[Source, Frame]]]:
-        return _same_size_batches(read_ahead(pairs, self._batch_size + 1), self._batch_size)
+        ahead = read_ahead(pairs, self._batch_size + 1)
+        return same_size_batches(ahead, self._batch_size, lambda pair: pair[1].image)
 
     def _predict(self, batch: Sequence[tuple[Source, Frame]]) -> list[FramePoses]:
         boxes = None if self._boxes is None else [self._boxes.of(*pair) for pair in batch]
-        result = self._predictor.predict([frame.image for _, frame in batch], boxes)
+        images = [frame.image for _, frame in batch]
+        result = self._predictor.predict(images, boxes, self._camera.for_model())
+        self._summary.num_frames += len(result)
         self._summary.num_people += sum(poses.num_people for poses in result)
         return result
 
@@ -177,30 +186,30 @@ class Run:
             WRITERS[name](record, path)
         self._summary.num_finished += 1
 
-    def _write_picture(self, source: Source, frame: Frame, poses: FramePoses) -> None:
-        path = self._outputs.picture(source)
+    def _write_overlay(self, source: Source, frame: Frame, poses: FramePoses) -> None:
+        path = self._outputs.overlay(source)
         if path is None:
             return
         space = space_of_frames([poses], self._camera)
-        picture = draw_overlay(frame.image, poses, self._predictor.skeleton, self._camera, space)
+        overlay = draw_overlay(frame.image, poses, self._predictor.skeleton, self._camera, space)
         with atomic_path(path) as temporary:
-            if not cv2.imwrite(str(temporary), picture[..., ::-1]):
+            if not cv2.imwrite(str(temporary), overlay[..., ::-1]):
                 raise UserError(f"Cannot write '{path}'.")
 
     def _write_video(self, source: Source, video: Video, poses: dict[int, FramePoses]) -> None:
-        path = self._outputs.picture(source)
+        path = self._outputs.overlay(source)
         if path is None:
             return
-        # A second pass, since the space that the views show should be the same in all frames.
+        # A second pass, since the views should show the same space in all frames.
         space = space_of_frames(list(poses.values()), self._camera)
-        pictures = (
+        overlays = (
             draw_overlay(
                 frame.image, poses[frame.index], self._predictor.skeleton, self._camera, space
             )
             for frame in video.frames() if frame.index in poses
         )
         with atomic_path(path) as temporary:
-            _encode_video(pictures, temporary, video.fps)
+            _encode_video(overlays, temporary, video.fps)
 
     def _frame_bar(self, source: Source, video: Video) -> tqdm:
         return tqdm(
@@ -215,10 +224,10 @@ class Run:
 
 
 def check_same_settings(outputs: Outputs, settings: dict[str, Any]) -> None:
-    """Makes sure that outputs of different settings do not mix in one folder; creates it.
+    """Creates the folder of outputs and checks that existing ones have the same settings.
 
     Raises:
-        UserError: the folder holds outputs that were made otherwise, or cannot be written.
+        UserError: the folder holds outputs of other settings, or cannot be written.
     """
     if not outputs.overwrite:
         resumable.check_same_settings(
@@ -230,7 +239,7 @@ def check_same_settings(outputs: Outputs, settings: dict[str, Any]) -> None:
 
 
 def record_settings(outputs: Outputs, settings: dict[str, Any]) -> None:
-    """Writes down the settings of all outputs in a folder, for `check_same_settings`.
+    """Records the settings of all outputs in a folder, for `check_same_settings`.
 
     Raises:
         UserError: the folder cannot be written.
@@ -245,35 +254,22 @@ def _explained_write_failures(folder: pathlib.Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"Cannot write to '{folder}' ({error}). Choose another --output, or make room."
+            f"Cannot write to '{folder}' ({error}). Choose another --output, or free some space."
         ) from error
 
 
-def _same_size_batches(
-    pairs: Iterable[tuple[Source, Frame]], batch_size: int
-) -> Iterator[list[tuple[Source, Frame]]]:
-    """Groups consecutive images of the same size."""
-    batch: list[tuple[Source, Frame]] = []
-    for pair in pairs:
-        if batch and (len(batch) == batch_size
-                      or pair[1].image.shape != batch[0][1].image.shape):
-            yield batch
-            batch = []
-        batch.append(pair)
-    if batch:
-        yield batch
-
-
-def _encode_video(pictures: Iterator[np.ndarray], path: pathlib.Path, fps: float) -> None:
-    first = next(pictures)
+def _encode_video(images: Iterator[np.ndarray], path: pathlib.Path, fps: float) -> None:
+    first = next(images)
     size_wh = (first.shape[1], first.shape[0])
     codec = cv2.VideoWriter.fourcc(*"mp4v")
     writer = cv2.VideoWriter(str(path), codec, fps, size_wh)
     try:
         if not writer.isOpened():
-            raise UserError(f"OpenCV cannot encode '{path}'. Give --pictures=none to do without.")
+            raise UserError(
+                f"OpenCV cannot encode '{path}'. Give --pictures=none to write no videos."
+            )
         writer.write(first[..., ::-1])
-        for picture in pictures:
-            writer.write(np.ascontiguousarray(picture[..., ::-1]))
+        for image in images:
+            writer.write(np.ascontiguousarray(image[..., ::-1]))
     finally:
         writer.release()

@@ -178,8 +178,8 @@ def _files_of(
     excluded = None if output is None else output.resolve()
     if excluded in (given.resolve(), *given.resolve().parents):
         raise UserError(
-            f"'{given}' lies in the folder of the results, '{output}', whose pictures are no "
-            "input. Choose another --output."
+            f"'{given}' lies in the folder of the results, '{output}', whose content is not "
+            "an input. Choose another --output."
         )
     for path in sorted(given.rglob("*")):
         is_known = path.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)

@@ -15,9 +15,9 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
+from metrabs.estimator.client import FramePoses
 from metrabs.files import atomic_path
 from metrabs.predict.cameras import CameraChoice
-from metrabs.predict.predictor import FramePoses
 from metrabs.skeletons.tables import Skeleton
 
 FORMAT_VERSION = 1

@@ -121,12 +121,17 @@ def _draw(
     step = _draw_floor(canvas, space, _to_panel)
     poses = np.reshape(poses3d_cam_mm, [-1, len(skeleton.names), 3])
     level = space.to_level(poses)
+    note = ""
     if len(level):
         distances = np.nanmean(level @ view[2], axis=1)
-        canvas = draw_poses2d(canvas, _to_panel(level[np.argsort(-distances)]), skeleton)
+        panel_px = _to_panel(level[np.argsort(-distances)])
+        canvas = draw_poses2d(canvas, panel_px, skeleton)
+        is_inside = ((panel_px >= 0) & (panel_px < side_px)).all(axis=-1).any(axis=-1)
+        if not is_inside.all():
+            note = f", {np.sum(~is_inside)} outside"
     text_scale = max(0.3, side_px / 900)
     cv2.putText(
-        canvas, f"{title}, grid {step:g} m", (round(side_px * 0.03), round(side_px * 0.06)),
+        canvas, f"{title}, grid {step:g} m{note}", (round(side_px * 0.03), round(side_px * 0.06)),
         cv2.FONT_HERSHEY_SIMPLEX, text_scale, _TEXT_COLOR, max(1, round(1.5 * text_scale)),
         cv2.LINE_AA,
     )

@@ -1,4 +1,4 @@
-"""A full-image model that knows the answers, and small images for it to look at."""
+"""A full-image model that knows the answers, and small images for it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ from typing import Any
 
 import cv2
 import numpy as np
+import tensorflow as tf
 
 from metrabs.evaluation.benchmarks.base import Benchmark
 from metrabs.geometry.camera import Camera
 
+_SKELETONS = {"h36m_17": 17, "h36m_25": 25, "mpi_inf_3dhp_17": 17, "smpl_24": 24}
+
 
 class Oracle:
-    """Answers with given poses; which, the level of grey of an image tells.
+    """Returns given poses; the grey level of an image selects them.
 
     Args:
-        poses_mm: by level of grey, the people in an image `[n, joints, 3]`, world.
-        default_camera: where the caller gives none.
+        poses_mm: People in an image `[n, joints, 3]`, world frame, by grey level.
+        default_camera: Camera to assume where the caller gives none.
     """
+
+    detector = "some"
+    per_skeleton_joint_names = {
+        name: tf.constant([f"j{i}" for i in range(n)]) for name, n in _SKELETONS.items()}
+    per_skeleton_joint_edges = {name: tf.constant([[0, 1]]) for name in _SKELETONS}
+    per_skeleton_indices = {name: tf.range(n) for name, n in _SKELETONS.items()}
 
     def __init__(self, poses_mm: Mapping[int, np.ndarray], default_camera: Any = None) -> None:
         self.poses_mm, self.default_camera = poses_mm, default_camera
@@ -38,7 +47,9 @@ class Oracle:
         poses3d = [self.poses_mm[int(np.median(image))] for image in images]
         poses2d = [self._camera(arguments, i).world_to_image(pose)
                    for i, pose in enumerate(poses3d)]
-        return {"poses3d": poses3d, "poses2d": poses2d}
+        answer = {"poses3d": poses3d, "poses2d": poses2d,
+                  "boxes": [np.zeros([len(pose), 5]) for pose in poses3d]}
+        return {name: [tf.constant(value) for value in values] for name, values in answer.items()}
 
     def _camera(self, arguments: dict[str, Any], i: int) -> Camera:
         if "intrinsic_matrix" not in arguments:
@@ -52,7 +63,7 @@ class Oracle:
 
 
 def write_grey_images(root: pathlib.Path, paths: Sequence[str], size_wh=(16, 12)) -> None:
-    """Writes image i in level i of grey."""
+    """Writes images; the grey level of image i is i."""
     for level, path in enumerate(paths):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         image = np.full((size_wh[1], size_wh[0], 3), level, np.uint8)

@@ -35,11 +35,22 @@ def test_numbers_are_printed_and_written_and_predictions_can_be_evaluated_again(
     first = capsys.readouterr().out
     assert "MuPoTS-3D" in first and re.search(r"recall +100\.0 %", first)
     assert {path.name for path in output.iterdir()} == {
-        "mupots_pred_aug2.npz", *(f"mupots_pred_aug2_numbers.{s}" for s in ("txt", "csv", "tex"))}
+        "mupots_pred_aug2.npz", "mupots_pred_aug2_settings.json",
+        *(f"mupots_pred_aug2_numbers.{s}" for s in ("txt", "csv", "tex"))}
     assert main(["mupots", f"--predictions={output / 'mupots_pred_aug2.npz'}"]) == 0
     assert capsys.readouterr().out == first
     assert main(["poster-table", f"--results={root / 'results'}"]) == 0
     assert "here: oracle" in capsys.readouterr().out
+
+
+def test_predictions_of_one_model_are_not_reported_as_those_of_another(root, capsys):
+    output = root / "results" / "oracle"
+    assert main(["mupots", "--model=some_model", f"--output={output}"]) == 0
+    assert main(["mupots", "--model=some_model", f"--output={output}"]) == 0
+    capsys.readouterr()
+    assert main(["mupots", "--model=another_model", f"--output={output}"]) == 1
+    captured = capsys.readouterr()
+    assert "model was some_model, is another_model" in captured.err and not captured.out
 
 
 @pytest.mark.parametrize(("arguments", "message", "code"), [

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from metrabs.predict.predictor import FramePoses
+from metrabs.estimator.client import FramePoses
 from metrabs.skeletons.tables import Skeleton
 
 SKELETON = Skeleton([2, 0, 1], ["pelv", "lwri", "rwri"], [(0, 1), (0, 2)])

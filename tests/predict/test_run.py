@@ -7,11 +7,10 @@ import cv2
 import pytest
 
 from metrabs.errors import UserError
+from metrabs.estimator.client import PredictionSettings, Predictor
 from metrabs.predict.cameras import CameraChoice
 from metrabs.predict.given_boxes import GivenBoxes
-from metrabs.predict.predictor import Predictor
 from metrabs.predict.run import Outputs, Run, check_same_settings, record_settings
-from metrabs.predict.settings import PredictionSettings
 from metrabs.predict.sources import find_sources
 from tests.predict.fakes import FakeModel, write_image, write_video
 
@@ -23,7 +22,7 @@ def model():
 
 def process(model, folder, output, batch_size=2, boxes=None, **settings):
     camera = CameraChoice()
-    predictor = Predictor(model, camera, PredictionSettings(skeleton="three"))
+    predictor = Predictor(model, PredictionSettings(skeleton="three"))
     outputs = Outputs(output, **settings)
     run = Run(predictor, camera, outputs, "fake", "three", batch_size, boxes, progress=False)
     return run.process(find_sources([folder], output))
@@ -54,7 +53,7 @@ def test_every_image_gets_its_files(model, tmp_path):
 def test_images_of_other_sizes_go_into_other_batches(model, tmp_path):
     for i, size_wh in enumerate([(64, 48), (64, 48), (64, 48), (32, 48), (32, 48)]):
         write_image(tmp_path / "in" / f"{i}.png", 90, size_wh)
-    process(model, tmp_path / "in", tmp_path / "out", picture_suffix=None)
+    process(model, tmp_path / "in", tmp_path / "out", overlay_suffix=None)
     assert [call["images"].shape for call in model.calls] == [
         (2, 48, 64, 3), (1, 48, 64, 3), (2, 48, 32, 3),
     ]  # fmt: skip
@@ -157,7 +156,7 @@ def test_folder_that_cannot_be_written_is_explained(model, tmp_path):
         process(model, tmp_path / "in", outputs.folder)
 
 
-def test_empty_batches_are_refused(model, tmp_path):
+def test_empty_batches_are_rejected(model, tmp_path):
     write_image(tmp_path / "in/a.png", 90)
     with pytest.raises(UserError, match="--batch_size"):
         process(model, tmp_path / "in", tmp_path / "out", batch_size=0)

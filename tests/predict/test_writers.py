@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from metrabs.estimator.client import FramePoses
 from metrabs.predict.cameras import CameraChoice
-from metrabs.predict.predictor import FramePoses
 from metrabs.predict.writers import PoseRecord, write_csv, write_json, write_npz
 from tests.predict.fakes import SKELETON, frame_poses
 

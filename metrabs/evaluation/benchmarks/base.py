@@ -1,4 +1,4 @@
-"""What a benchmark has to tell: frames to predict, how, and how predictions are judged.
+"""The interface of benchmarks: frames to predict, prediction settings, and the evaluation.
 
 A benchmark is a frozen dataclass. Its fields are its settings, which become flags.
 """
@@ -9,16 +9,16 @@ import abc
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import ClassVar, Optional
+from typing import Any, ClassVar, Optional
 
 import numpy as np
 
 from metrabs.datasets.readers import reading
 from metrabs.errors import UserError
+from metrabs.estimator.client import PredictionSettings
 from metrabs.evaluation.report import MetricGroup
 from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
-from metrabs.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Frame:
     """A full image of a benchmark.
 
     Attributes:
-        image_path: relative to the data root; names the frame in prediction files.
-        camera: None where it counts as unknown.
+        image_path: Path relative to the data root; identifies the frame in prediction files.
+        camera: Camera of the image; None: it counts as unknown.
         box_ltwh_px: `[4]`, the box of the person to predict; None: a detector finds people.
     """
 
@@ -36,29 +36,11 @@ class Frame:
     box_ltwh_px: Optional[np.ndarray] = None
 
 
-@dataclasses.dataclass(frozen=True)
-class PredictionOptions:
-    """How the full-image model is called; the defaults are those of the original numbers."""
-
-    skeleton: str = setting("", "name of the output format; default: all joints")
-    num_aug: int = setting(1, "number of views per person that are averaged", at_least=1)
-    antialias_factor: int = setting(2, "supersampling factor of the crops", at_least=1)
-    internal_batch_size: int = setting(
-        0, "number of crops given to the network at once; 0: no limit", at_least=0
-    )
-    detector_threshold: float = setting(
-        0.2, "smallest score of a detection", at_least=0, at_most=1
-    )
-    detector_nms_iou_threshold: float = setting(
-        0.7, "overlap above which detections are merged", at_least=0, at_most=1
-    )
-    detector_flip_aug: bool = setting(True, "the detector also sees the mirrored image")
-    max_detections: int = setting(
-        -1, "largest number of people per image, the best first; -1: all", at_least=-1
-    )
-    default_fov_degrees: float = setting(
-        55.0, "field of view where the camera is unknown", "degrees"
-    )
+# Those of the original evaluation scripts.
+ORIGINAL_SETTINGS = PredictionSettings(
+    num_aug=1, antialias_factor=2, internal_batch_size=0, detector_threshold=0.2,
+    detector_flip_aug=True, suppress_implausible_poses=False,
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +48,7 @@ class Predictions:
     """Predicted people of several frames.
 
     Attributes:
-        image_path: frame of each person `[n]`, text.
+        image_path: Frame of each person `[n]`, strings.
         poses3d_world_mm: `[n, joints, 3]`; the world is that of the frame's camera.
         poses2d_px: `[n, joints, 2]`, in the full image.
     """
@@ -78,31 +60,44 @@ class Predictions:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark(abc.ABC):
-    """One benchmark; subclasses are frozen dataclasses, too.
+    """One benchmark; subclasses are also frozen dataclasses.
 
     Attributes:
-        NAME: on the command line and in names of files.
-        TITLE: full name.
-        OPTIONS: how the model is called.
-        ENDING: of the prediction file; '' for a folder.
+        NAME: Name on the command line and in file names.
+        TITLE: Full name.
+        SETTINGS: Defaults of the prediction settings.
+        NOT_IN_PREDICTIONS: Names of settings that leave the predictions of a frame as they are:
+            those that select frames, and those of the evaluation.
+        ENDING: Suffix of the prediction file; '' for a folder.
     """
 
     NAME: ClassVar[str]
     TITLE: ClassVar[str]
-    OPTIONS: ClassVar[PredictionOptions]
+    SETTINGS: ClassVar[PredictionSettings]
+    NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ()
     ENDING: ClassVar[str] = ".npz"
+
+    def prediction_record(self) -> dict[str, Any]:
+        """Returns the name of the benchmark and its settings that change predictions."""
+        settings = dataclasses.asdict(self)
+        return {"benchmark": self.NAME,
+                **{k: v for k, v in settings.items() if k not in self.NOT_IN_PREDICTIONS}}
+
+    def stem_of(self, path: pathlib.Path) -> str:
+        """Returns the name of a prediction file or folder without its ending."""
+        return path.name[:-len(self.ENDING)] if self.ENDING else path.name
 
     @abc.abstractmethod
     def sequences(self, data_root: pathlib.Path) -> Sequence[str]:
-        """Lists the units of resumption, sorted, by names that are unique relative paths."""
+        """Lists the sequences, sorted, by unique relative paths; each is predicted as a whole."""
 
     @abc.abstractmethod
     def frames(self, data_root: pathlib.Path, sequence: str) -> Sequence[Frame]:
-        """Lists the frames of a sequence; those with one camera are side by side."""
+        """Lists the frames of a sequence; those with the same camera are consecutive."""
 
     @abc.abstractmethod
     def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
-        """Judges a prediction file or folder.
+        """Evaluates a prediction file or folder.
 
         Raises:
             UserError: predictions are missing or do not fit the truth.
@@ -112,7 +107,7 @@ class Benchmark(abc.ABC):
         self, data_root: pathlib.Path, parts: Sequence[tuple[str, Predictions]],
         path: pathlib.Path,
     ) -> None:
-        """Writes the predictions of all sequences in the form of the release: one .npz file."""
+        """Writes the predictions of all sequences in the original format: one .npz file."""
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(
                 file,
@@ -128,7 +123,7 @@ def read_sorted_predictions(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
         Image paths and poses `[n, joints, 3]` in world mm.
 
     Raises:
-        UserError: it is missing or not such a file.
+        UserError: the file is missing or has other content.
     """
     with reading(path, "a prediction file with image_path and coords3d_pred_world"):
         with np.load(path) as file:
@@ -143,19 +138,24 @@ def read_sorted_predictions(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
 def check_same_frames(
     predicted: Sequence[str], expected: Sequence[str], path: pathlib.Path
 ) -> None:
-    """Checks that there is one prediction for each frame, both sorted.
+    """Checks that there is one prediction for each frame.
+
+    Args:
+        predicted: Image paths of the predicted people, sorted.
+        expected: Image paths of the frames of the benchmark, sorted.
+        path: Prediction file, for the error message.
 
     Raises:
-        UserError: frames are missing or are not among those of the benchmark.
+        UserError: frames are missing, or are not part of the benchmark.
     """
     if list(predicted) == list(expected):
         return
     missing = sorted(set(expected) - set(predicted))
-    foreign = sorted(set(predicted) - set(expected))
+    others = sorted(set(predicted) - set(expected))
     reason = (f"lacks {len(missing)} frames, such as '{missing[0]}'" if missing
-              else f"holds {len(foreign)} frames that are not evaluated, such as '{foreign[0]}'"
-              if foreign else "holds several people in some frames")
+              else f"holds {len(others)} frames that are not evaluated, such as '{others[0]}'"
+              if others else "holds several people in some frames")
     raise UserError(
         f"'{path}' {reason}; the benchmark has {len(expected)} frames with one person each. "
-        "Predict again, or give the settings that the predictions were made with."
+        "Predict again, or give the settings with which the predictions were made."
     )

@@ -19,10 +19,11 @@ from metrabs.datasets.h36m import (
     read_poses,
 )
 from metrabs.errors import UserError
+from metrabs.estimator.client import PredictionSettings
 from metrabs.evaluation.benchmarks.base import (
+    ORIGINAL_SETTINGS,
     Benchmark,
     Frame,
-    PredictionOptions,
     check_same_frames,
     read_sorted_predictions,
 )
@@ -43,7 +44,9 @@ class Human36M(Benchmark):
 
     NAME: ClassVar[str] = "h36m"
     TITLE: ClassVar[str] = "Human3.6M"
-    OPTIONS: ClassVar[PredictionOptions] = PredictionOptions("h36m_17")
+    SETTINGS: ClassVar[PredictionSettings] = dataclasses.replace(
+        ORIGINAL_SETTINGS, skeleton="h36m_17")
+    NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("only_s11",)
 
     only_s11: bool = setting(False, "evaluate subject 11 alone")
 
@@ -67,7 +70,7 @@ class Human36M(Benchmark):
         ]
 
     def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
-        """Judges predictions of 17 or 25 joints in world space."""
+        """Evaluates predictions of 17 or 25 joints in world space."""
         predicted, poses_mm = read_sorted_predictions(path)
         if self.only_s11:
             is_kept = np.array(["/S11/" in name for name in predicted], bool)

@@ -17,10 +17,11 @@ from metrabs.datasets.mpi_inf_3dhp import (
     read_test_frames,
     scene_of,
 )
+from metrabs.estimator.client import PredictionSettings
 from metrabs.evaluation.benchmarks.base import (
+    ORIGINAL_SETTINGS,
     Benchmark,
     Frame,
-    PredictionOptions,
     check_same_frames,
     read_sorted_predictions,
 )
@@ -39,8 +40,9 @@ class MpiInf3dhp(Benchmark):
 
     NAME: ClassVar[str] = "tdhp"
     TITLE: ClassVar[str] = "MPI-INF-3DHP"
-    OPTIONS: ClassVar[PredictionOptions] = PredictionOptions(
-        "mpi_inf_3dhp_17", detector_threshold=0.0, max_detections=1)
+    SETTINGS: ClassVar[PredictionSettings] = dataclasses.replace(
+        ORIGINAL_SETTINGS, skeleton="mpi_inf_3dhp_17", detector_threshold=0.0, max_detections=1)
+    NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("universal_skeleton",)
 
     universal_skeleton: bool = setting(False, "compare with the poses of a standard skeleton")
 
@@ -54,7 +56,7 @@ class MpiInf3dhp(Benchmark):
         return [Frame(path, camera_of(number)) for path, _ in _annotated(data_root, number)]
 
     def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
-        """Judges predictions of 17 joints in world space, one person per frame."""
+        """Evaluates predictions of 17 joints in world space, one person per frame."""
         predicted, poses_mm = read_sorted_predictions(path)
         expected, true_mm, activities, scenes = [], [], [], []
         for number in range(1, _NUM_SEQUENCES + 1):

@@ -19,10 +19,11 @@ from metrabs.datasets.mupots import (
     read_people,
 )
 from metrabs.errors import UserError
+from metrabs.estimator.client import PredictionSettings
 from metrabs.evaluation.benchmarks.base import (
+    ORIGINAL_SETTINGS,
     Benchmark,
     Frame,
-    PredictionOptions,
     read_sorted_predictions,
 )
 from metrabs.evaluation.metrics import wacv_metrics
@@ -39,8 +40,8 @@ class MuPoTS(Benchmark):
 
     NAME: ClassVar[str] = "mupots"
     TITLE: ClassVar[str] = "MuPoTS-3D"
-    OPTIONS: ClassVar[PredictionOptions] = PredictionOptions(
-        "mpi_inf_3dhp_17", internal_batch_size=128)
+    SETTINGS: ClassVar[PredictionSettings] = dataclasses.replace(
+        ORIGINAL_SETTINGS, skeleton="mpi_inf_3dhp_17", internal_batch_size=128)
 
     def sequences(self, data_root: pathlib.Path) -> list[str]:
         """Lists TS1 to TS20."""
@@ -59,7 +60,7 @@ class MuPoTS(Benchmark):
         return [Frame(image_path(sequence, number), camera) for number in range(num_frames)]
 
     def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
-        """Judges predicted people of 17 joints in camera space."""
+        """Evaluates predicted people of 17 joints in camera space."""
         people = {name: read_people(data_root / FOLDER / name / "annot.mat")
                   for name in SEQUENCES}
         cameras = {name: camera_of(of_sequence) for name, of_sequence in people.items()}

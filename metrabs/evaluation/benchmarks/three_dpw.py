@@ -16,11 +16,12 @@ from metrabs.data.storage.masks import decode_mask
 from metrabs.datasets import three_dpw
 from metrabs.datasets.readers import read_pickle, reading
 from metrabs.errors import UserError
+from metrabs.estimator.client import PredictionSettings
 from metrabs.evaluation.benchmarks.association import scores_by_joints, scores_by_masks
 from metrabs.evaluation.benchmarks.base import (
+    ORIGINAL_SETTINGS,
     Benchmark,
     Frame,
-    PredictionOptions,
     Predictions,
 )
 from metrabs.evaluation.metrics import wacv_metrics
@@ -40,8 +41,9 @@ class ThreeDpw(Benchmark):
 
     NAME: ClassVar[str] = "tdpw"
     TITLE: ClassVar[str] = "3D Poses in the Wild"
-    OPTIONS: ClassVar[PredictionOptions] = PredictionOptions(
-        "smpl_24", num_aug=5, internal_batch_size=64)
+    SETTINGS: ClassVar[PredictionSettings] = dataclasses.replace(
+        ORIGINAL_SETTINGS, skeleton="smpl_24", num_aug=5, internal_batch_size=64)
+    NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("testset_only", "smoothing")
     ENDING: ClassVar[str] = ""
 
     gtassoc: bool = setting(
@@ -87,7 +89,7 @@ class ThreeDpw(Benchmark):
             temporary.replace(target)
 
     def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
-        """Judges a folder of tracks."""
+        """Evaluates a folder of tracks."""
         if self.smoothing not in _SMOOTHING:
             raise UserError(f"smoothing is one of {', '.join(_SMOOTHING)}, not {self.smoothing}.")
         poses = [self._poses_of_sequence(data_root, path, name)

@@ -40,7 +40,8 @@ def predictions(benchmark, root, tmp_path):
         poses[level] = pose[np.newaxis]
     oracle = Oracle(poses)
     path = tmp_path / "predictions.npz"
-    predict_benchmark(benchmark, oracle, "oracle", root, path, benchmark.OPTIONS, batch_size=2)
+    predict_benchmark(
+        benchmark, lambda: oracle, "oracle", root, path, benchmark.SETTINGS, batch_size=2)
     return path, oracle
 
 

@@ -38,7 +38,7 @@ def predictions(root, tmp_path):
             poses[level][0, 1, 0] += 170  # the neck
     oracle = Oracle(poses)
     path = tmp_path / "predictions.npz"
-    predict_benchmark(benchmark, oracle, "oracle", root, path, benchmark.OPTIONS)
+    predict_benchmark(benchmark, lambda: oracle, "oracle", root, path, benchmark.SETTINGS)
     return path, oracle
 
 

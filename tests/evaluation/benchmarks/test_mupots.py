@@ -32,7 +32,7 @@ def predictions(root, tmp_path_factory):
         if sequence == "TS3":
             poses[level][:, 0, 2] += 170
     path = tmp_path_factory.mktemp("predictions") / "mupots.npz"
-    predict_benchmark(benchmark, Oracle(poses), "oracle", root, path, benchmark.OPTIONS)
+    predict_benchmark(benchmark, lambda: Oracle(poses), "oracle", root, path, benchmark.SETTINGS)
     return path
 
 

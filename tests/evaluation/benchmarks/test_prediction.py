@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import shutil
@@ -10,16 +11,12 @@ import pytest
 
 from metrabs.data.storage.image_archive import SUFFIX, pack_folder
 from metrabs.errors import UserError
-from metrabs.evaluation.benchmarks.base import (
-    Benchmark,
-    Frame,
-    PredictionOptions,
-    read_sorted_predictions,
-)
-from metrabs.evaluation.benchmarks.prediction import predict_benchmark, predict_frames
+from metrabs.estimator.client import PredictionSettings
+from metrabs.evaluation.benchmarks.base import Benchmark, Frame, read_sorted_predictions
+from metrabs.evaluation.benchmarks.prediction import predict_benchmark
 from tests.evaluation.oracle import Oracle, write_grey_images
 
-_OPTIONS = PredictionOptions("smpl_24")
+_SETTINGS = PredictionSettings("smpl_24")
 _POSES = {level: np.full([level % 3, 4, 3], 1000.0 + level) for level in range(12)}
 
 
@@ -29,10 +26,15 @@ class Tiny(Benchmark):
 
     NAME: ClassVar[str] = "tiny"
     TITLE: ClassVar[str] = "Tiny"
-    OPTIONS: ClassVar[PredictionOptions] = _OPTIONS
+    SETTINGS: ClassVar[PredictionSettings] = _SETTINGS
+    NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("only_a", "smoothing")
+
+    only_a: bool = False
+    smoothing: bool = False
+    known_camera: bool = False
 
     def sequences(self, data_root: pathlib.Path) -> list[str]:
-        return ["a", "b"]
+        return ["a"] if self.only_a else ["a", "b"]
 
     def frames(self, data_root: pathlib.Path, sequence: str) -> list[Frame]:
         return [Frame(f"{sequence}/{i}.png") for i in range(3)]
@@ -66,63 +68,129 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_people_stay_with_their_frames_whatever_the_batch_size(root):
-    frames = [Frame(f"{s}/{i}.png") for s in "ab" for i in range(3)]
-    results = [predict_frames(Oracle(_POSES, _camera()), frames, root, _OPTIONS, size)
-               for size in (1, 4, 64)]
-    for result in results:
-        assert result.image_path.tolist() == ["a/1.png", "a/2.png", "a/2.png", "b/1.png",
-                                              "b/2.png", "b/2.png"]
-        np.testing.assert_array_equal(result.poses3d_world_mm[:, 0, 0],
+def predict(root, model, name="m", benchmark=None, batch_size=64, **changes):
+    """Predicts into root/out/tiny.npz."""
+    settings = dataclasses.replace(_SETTINGS, **changes)
+    path = root / "out" / "tiny.npz"
+    predict_benchmark(benchmark or Tiny(), lambda: model, name, root, path, settings, batch_size)
+    return path
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 64])
+def test_people_stay_with_their_frames_for_any_batch_size(batch_size, root):
+    path = predict(root, Oracle(_POSES, _camera()), batch_size=batch_size)
+    with np.load(path) as file:
+        assert file["image_path"].tolist() == ["a/1.png", "a/2.png", "a/2.png", "b/1.png",
+                                               "b/2.png", "b/2.png"]
+        np.testing.assert_array_equal(file["coords3d_pred_world"][:, 0, 0],
                                       [1001, 1002, 1002, 1004, 1005, 1005])
 
 
 def test_images_of_another_size_start_a_batch(root):
-    write_grey_images(root, ["c/0.png", "c/1.png"], size_wh=(20, 20))
+    write_grey_images(root, ["a/1.png"], size_wh=(20, 20))
     oracle = Oracle(_POSES, _camera())
-    frames = [Frame("a/1.png"), Frame("c/0.png"), Frame("c/1.png")]
-    predict_frames(oracle, frames, root, _OPTIONS, 8)
-    assert len(oracle.calls) == 2
+    predict(root, oracle, benchmark=Tiny(only_a=True))
+    assert len(oracle.calls) == 3
 
 
 def test_an_interrupted_prediction_is_continued(root):
-    path = root / "out" / "tiny.npz"
     with pytest.raises(KeyboardInterrupt):
-        predict_benchmark(Tiny(), Interrupting(1), "m", root, path, _OPTIONS)
-    assert not path.exists()
+        predict(root, Interrupting(1))
+    assert not (root / "out/tiny.npz").exists()
     rest = Interrupting(99)
-    predict_benchmark(Tiny(), rest, "m", root, path, _OPTIONS)
+    path = predict(root, rest)
     assert len(rest.calls) == 1  # sequence a was done
     image_paths, poses = read_sorted_predictions(path)
     assert image_paths == ["a/1.png", "a/2.png", "a/2.png", "b/1.png", "b/2.png", "b/2.png"]
     assert poses.shape == (6, 4, 3)
-    assert list(path.parent.iterdir()) == [path]
+    assert {p.name for p in path.parent.iterdir()} == {"tiny.npz", "tiny_settings.json"}
 
 
-def test_an_unfinished_prediction_of_another_model_is_not_continued(root):
-    path = root / "out" / "tiny.npz"
+def test_finished_predictions_do_not_need_the_model(root):
+    path = predict(root, Oracle(_POSES, _camera()))
+    assert predict(root, None) == path
+    assert predict(root, None, internal_batch_size=3) == path
+    assert predict(root, None, benchmark=Tiny(smoothing=True, only_a=True)) == path
+
+
+def _fake_saved_model(folder, content):
+    folder.mkdir(exist_ok=True)
+    (folder / "saved_model.pb").write_text(content)
+    return str(folder)
+
+
+@pytest.mark.parametrize("failing_call", [1, 99])  # unfinished and finished predictions
+@pytest.mark.parametrize(("other", "message"), [
+    ({"name": "other"}, "model was .*is other"), ({"num_aug": 3}, "num_aug was 5, is 3"),
+    ({"benchmark": Tiny(known_camera=True)}, "known_camera was False, is True"),
+])  # fmt: skip
+def test_predictions_of_another_model_or_settings_are_not_taken(
+    failing_call, other, message, root
+):
+    with contextlib.suppress(KeyboardInterrupt):
+        predict(root, Interrupting(failing_call))
+    with pytest.raises(UserError, match=f"other settings.*{message}.*--predictions.*--output"):
+        predict(root, Interrupting(99), **other)
+
+
+def test_predictions_of_a_model_that_has_changed_are_not_taken(root):
+    name = _fake_saved_model(root / "model", "first")
+    predict(root, Oracle(_POSES, _camera()), name)
+    predict(root, None, name)
+    _fake_saved_model(root / "model", "second")
+    with pytest.raises(UserError, match="model was"):
+        predict(root, Oracle(_POSES, _camera()), name)
+
+
+def test_predictions_of_an_unknown_model_are_not_taken(root):
+    path = predict(root, Oracle(_POSES, _camera()))
+    path.with_name("tiny_settings.json").unlink()
+    with pytest.raises(UserError, match="no record.*--predictions"):
+        predict(root, Oracle(_POSES, _camera()))
+
+
+def test_unfinished_predictions_of_an_unknown_model_are_repeated(root):
     with pytest.raises(KeyboardInterrupt):
-        predict_benchmark(Tiny(), Interrupting(1), "m", root, path, _OPTIONS)
-    with pytest.raises(UserError, match="other settings.*model was .*--output"):
-        predict_benchmark(Tiny(), Interrupting(99), "other", root, path, _OPTIONS)
+        predict(root, Interrupting(1))
+    (root / "out/tiny_settings.json").unlink()
+    model = Interrupting(99)
+    predict(root, model)
+    assert len(model.calls) == 2
+
+
+def test_an_interruption_while_results_are_combined_is_continued(root, monkeypatch):
+    def interrupt(self, data_root, parts, path):
+        path.mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tiny, "combine", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            predict(root, Oracle(_POSES, _camera()))
+    (root / "out/tiny.npz").rmdir()
+    (root / "out/tiny.npz").touch()  # stands for a part of the result
+    path = predict(root, Oracle(_POSES, _camera()))
+    assert len(read_sorted_predictions(path)[0]) == 6
 
 
 def test_a_missing_image_is_named(root):
     (root / "b" / "1.png").unlink()
     with pytest.raises(UserError, match="b/1.png' does not exist"):
-        predict_benchmark(Tiny(), Interrupting(99), "m", root, root / "out.npz", _OPTIONS)
+        predict(root, Interrupting(99))
 
 
 def test_images_may_be_packed_into_an_archive(root):
-    frames = [Frame(f"a/{i}.png") for i in range(3)]
-    loose = predict_frames(Oracle(_POSES, _camera()), frames, root, _OPTIONS, 2)
+    path = predict(root, Oracle(_POSES, _camera()))
+    loose = read_sorted_predictions(path)
+    shutil.rmtree(path.parent)
     pack_folder(root / "a", root / f"a{SUFFIX}")
     shutil.rmtree(root / "a")
-    packed = predict_frames(Oracle(_POSES, _camera()), frames, root, _OPTIONS, 2)
-    np.testing.assert_array_equal(packed.poses3d_world_mm, loose.poses3d_world_mm)
+    packed = read_sorted_predictions(predict(root, Oracle(_POSES, _camera())))
+    assert packed[0] == loose[0]
+    np.testing.assert_array_equal(packed[1], loose[1])
 
 
-def test_a_file_of_something_else_is_named(root):
+def test_a_file_of_other_content_is_named(root):
     np.savez(root / "x.npz", something=np.zeros(3))
     with pytest.raises(UserError, match="x.npz' is not a prediction file"):
         read_sorted_predictions(root / "x.npz")

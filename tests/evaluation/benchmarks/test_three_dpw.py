@@ -61,7 +61,7 @@ def _oracle(root, benchmark, error_mm=0.0, lost=()):
 
 
 def _predict(root, benchmark, oracle, path):
-    predict_benchmark(benchmark, oracle, "oracle", root, path, benchmark.OPTIONS)
+    predict_benchmark(benchmark, lambda: oracle, "oracle", root, path, benchmark.SETTINGS)
     return path
 
 
