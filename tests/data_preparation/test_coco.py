@@ -76,8 +76,37 @@ def test_masks_are_read_from_polygons_and_run_lengths():
     polygon = [[10, 20, 30, 20, 30, 50, 10, 50]]
     mask = mask_of(polygon, 60, 40)
     assert mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 255}
-    assert mask[21:49, 11:29].all() and not mask[:19].any() and not mask[:, 32:].any()
+    # The first pixel spans 0 to 1, so this rectangle is exactly 20 x 30 pixels.
+    expected = np.zeros((60, 40), np.uint8)
+    expected[20:50, 10:30] = 255
+    np.testing.assert_array_equal(mask, expected)
     np.testing.assert_array_equal(mask_of(encode_mask(mask, use_zlib=False), 60, 40), mask)
+
+
+@pytest.mark.parametrize(("polygon", "area_px"), [
+    ([0, 0, 40, 0, 40, 60, 0, 60], 2400),  # the whole image
+    ([-5, -5, 100, -5, 100, 100, -5, 100], 2400),  # more than the image
+    ([0, 0, 40, 0, 0, 40], 800),  # half of 40 x 40
+    ([20, 10, 30, 20, 20, 30, 10, 20], 200),  # half of 20 x 20
+])
+def test_masks_have_the_areas_of_their_polygons(polygon, area_px):
+    num_edge_pixels = 0 if area_px == 2400 else 40  # slanted edges cut them
+    assert abs((mask_of([polygon], 60, 40) > 0).sum() - area_px) <= num_edge_pixels / 2
+
+
+def test_masks_of_several_polygons_are_their_union():
+    left, right = [0, 0, 10, 0, 10, 60, 0, 60], [5, 0, 20, 0, 20, 60, 5, 60]
+    assert (mask_of([left, right], 60, 40) > 0).sum() == 20 * 60
+    assert not mask_of([], 60, 40).any()
+
+
+@pytest.mark.parametrize("polygon", [
+    [1, 2, 3, 4], [1, 2, 3, 4, 5, 6, 7], [0, 0, 1, 0, 1e12, 1], [0, 0, 1, 0, float("nan"), 1],
+    "polygon", [[1, 2], [3, 4], [5, 6]], None,
+])
+def test_damaged_polygons_are_refused(polygon):
+    with pytest.raises(UserError, match="polygon that is not a list x1, y1"):
+        mask_of([polygon], 60, 40)
 
 
 def test_broken_images_are_left_out_and_missing_ones_are_named(tmp_path):
