@@ -58,6 +58,9 @@ class MpiInf3dhp(Converter):
         (0, 1, 2, 4, 5, 6, 7, 8), "cameras to convert, from 0", selects=True)
     test_sequences: tuple[int, ...] = setting(
         (1, 2, 3, 4, 5, 6), "test sequences, from 1", selects=True)
+    aspect_scales_center: bool = setting(
+        False, "let the pixel aspect scale the principal point of the test cameras, as in the "
+        "original implementation (3.85 px in TS5 and TS6)")
 
     def downloads(self) -> Sequence[Download]:
         """Returns the files of each training sequence and of the test set."""
@@ -109,7 +112,7 @@ class MpiInf3dhp(Converter):
         self, sequence: TestSequence, context: ConversionContext
     ) -> Iterator[Example]:
         """Yields full images, which the protocol of the benchmark starts from."""
-        camera = mpi_inf_3dhp.camera_of(sequence.number)
+        camera = mpi_inf_3dhp.camera_of(sequence.number, self.aspect_scales_center)
         for frame in mpi_inf_3dhp.read_test_frames(context.folder / f"{sequence}/annot_data.mat"):
             key = f"{sequence}/imageSequence/img_{frame.number:06d}.jpg"
             joints_mm = camera.camera_to_world(frame.joints_mm)

@@ -59,20 +59,27 @@ def scene_of(sequence: int) -> str:
     return SCENES[(sequence - 1) // 2]
 
 
-def camera_of(sequence: int) -> Camera:
-    """Returns the camera of a test sequence (from 1)."""
-    return _indoor_camera() if sequence <= 4 else _outdoor_camera()
+def camera_of(sequence: int, aspect_scales_center: bool = False) -> Camera:
+    """Returns the camera of a test sequence.
+
+    Args:
+        sequence: Number of the sequence, from 1.
+        aspect_scales_center: Whether the pixel aspect also scales the principal point.
+    """
+    make_camera = _indoor_camera if sequence <= 4 else _outdoor_camera
+    return make_camera(aspect_scales_center)
 
 
-def _indoor_camera() -> Camera:
+def _indoor_camera(aspect_scales_center: bool) -> Camera:
     return _camera_of_sensor(
         sensor_mm=(10, 10), imsize_wh=(2048, 2048), focal_mm=7.32506, aspect=1.00044,
         offset_mm=(-0.0322884, 0.0929296), distortion=None, origin_mm=(3427.28, 1387.86, 309.42),
         up=(-0.208215, 0.976233, 0.06014), right=(0.000575281, 0.0616098, -0.9981),
+        aspect_scales_center=aspect_scales_center,
     )
 
 
-def _outdoor_camera() -> Camera:
+def _outdoor_camera(aspect_scales_center: bool) -> Camera:
     return _camera_of_sensor(
         sensor_mm=(10, 5.625), imsize_wh=(1920, 1080), focal_mm=8.770747185, aspect=0.993236423,
         offset_mm=(-0.104908645, 0.104899704),
@@ -80,19 +87,26 @@ def _outdoor_camera() -> Camera:
         origin_mm=(-2104.3074, 1038.6707, -4596.6367),
         up=(0.025272345, 0.995038509, 0.096227370),
         right=(-0.939647257, -0.009210289, 0.342020929),
+        aspect_scales_center=aspect_scales_center,
     )
 
 
 def _camera_of_sensor(
     sensor_mm: tuple, imsize_wh: tuple, focal_mm: float, aspect: float, offset_mm: tuple,
     distortion: Optional[tuple], origin_mm: tuple, up: tuple, right: tuple,
+    aspect_scales_center: bool,
 ) -> Camera:
-    """Builds a camera from the quantities that the dataset gives; all lengths in mm."""
-    center_mm = np.array(sensor_mm) / 2 + offset_mm
-    intrinsics = np.array([[focal_mm, 0, center_mm[0]], [0, focal_mm, center_mm[1]], [0, 0, 1]])
-    # The aspect ratio also scales the principal point.
-    intrinsics[0] *= imsize_wh[0] / sensor_mm[0]
-    intrinsics[1] *= imsize_wh[1] / sensor_mm[1] * aspect
+    """Builds a camera from the quantities that the dataset gives; all lengths in mm.
+
+    Deviation: the pixel aspect scales the focal length only. The original implementation also
+    scales the principal point by it, which the 2D annotations contradict (3.85 px in TS5 and TS6).
+    """
+    px_per_mm = np.array(imsize_wh) / sensor_mm
+    focal_px = focal_mm * px_per_mm * (1, aspect)
+    center_px = (np.array(sensor_mm) / 2 + offset_mm) * px_per_mm
+    if aspect_scales_center:
+        center_px[1] *= aspect
+    intrinsics = [[focal_px[0], 0, center_px[0]], [0, focal_px[1], center_px[1]], [0, 0, 1]]
     return Camera(
         optical_center=origin_mm,
         rot_world_to_cam=np.array([right, -np.array(up), np.cross(up, right)]),

@@ -45,6 +45,9 @@ class MpiInf3dhp(Benchmark):
     NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("universal_skeleton",)
 
     universal_skeleton: bool = setting(False, "compare with the poses of a standard skeleton")
+    aspect_scales_center: bool = setting(
+        False, "let the pixel aspect scale the principal point of the test cameras, as in the "
+        "original implementation (3.85 px in TS5 and TS6)")
 
     def sequences(self, data_root: pathlib.Path) -> list[str]:
         """Lists TS1 to TS6."""
@@ -53,7 +56,8 @@ class MpiInf3dhp(Benchmark):
     def frames(self, data_root: pathlib.Path, sequence: str) -> list[Frame]:
         """Lists the valid frames."""
         number = int(sequence[2:])
-        return [Frame(path, camera_of(number)) for path, _ in _annotated(data_root, number)]
+        camera = camera_of(number, self.aspect_scales_center)
+        return [Frame(path, camera) for path, _ in _annotated(data_root, number)]
 
     def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
         """Evaluates predictions of 17 joints in world space, one person per frame."""

@@ -145,9 +145,9 @@ def write_test_sequence(folder: pathlib.Path, number: int, with_images: bool = T
     folder.mkdir(parents=True)
     if number <= 4:
         size, numbers, lens = (2048, 2048), (1500.172288, 1500.832364, 1017.387336,
-                                             1043.490916), None
+                                             1043.031982), None
     else:
-        size, numbers = (1920, 1080), (1683.983460, 1672.593708, 939.857540, 556.352188)
+        size, numbers = (1920, 1080), (1683.983460, 1672.593708, 939.857540, 560.140743)
         lens = [-0.276859611, 0.131125256, -0.000360494, -0.001149441, -0.049318332]
     fx, fy, cx, cy = numbers
     camera = Camera(intrinsic_matrix=[[fx, 0, cx], [0, fy, cy], [0, 0, 1]],
