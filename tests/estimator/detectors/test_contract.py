@@ -23,7 +23,7 @@ def test_detector_that_meets_the_contract_passes():
 @pytest.mark.parametrize(
     "detector, message",
     [
-        (tf.Module(), "'mine' is no person detector: it has no predict_multi_image"),
+        (tf.Module(), "'mine' is not a person detector: it has no predict_multi_image"),
         (_detector(lambda images: images), "cannot be called as predict_multi_image"),
         (_detector(lambda images, *_: tf.zeros([2, 3, 5])), r"not a EagerTensor float32 \[2, 3"),
         (_detector(lambda *_: None), "not a NoneType"),
