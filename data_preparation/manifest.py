@@ -51,10 +51,10 @@ def open_manifest(
         path: a file ending in .jsonl or .csv; its image paths are relative to its folder.
         data_root: folder to which the image paths of the examples will be relative.
         cameras_path: JSON file with cameras by name; the cameras of a .jsonl file's first line
-            are known, too.
-        edges: of a CSV file, the bones as chains of joint names: 'neck-lsho-lelb,neck-head'.
-        unit: of a CSV file's lengths: mm, cm or m.
-        dataset: name that the examples carry.
+            are also known.
+        edges: Bones of a CSV file as chains of joint names: 'neck-lsho-lelb,neck-head'.
+        unit: Unit of lengths in a CSV file: mm, cm or m.
+        dataset: Name of the dataset that the examples store.
 
     Raises:
         UserError: the file is missing or its head is wrong; while reading, an example is.

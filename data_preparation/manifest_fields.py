@@ -38,12 +38,12 @@ class ExampleReader:
     """Makes examples from the fields of a manifest's lines.
 
     Args:
-        folder: to which the manifest's paths are relative.
-        data_root: to which the examples' paths will be relative.
-        joint_info: the joints.
-        cameras: descriptions of the cameras that lines refer to by name.
-        mm_per_unit: 1000 for metres.
-        dataset: name that the examples carry.
+        folder: Folder that the manifest's paths are relative to.
+        data_root: Folder that the examples' paths will be relative to.
+        joint_info: Joints of the examples.
+        cameras: Descriptions of the cameras that lines refer to by name.
+        mm_per_unit: Unit of length in mm, 1000 for metres.
+        dataset: Name of the dataset that the examples store.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """Merging the caches of single datasets into one, block by block, by joint name.
 
-A merged dataset has all joints of all formats; an example knows those of its own dataset. Nothing
-but a block of examples is in memory at a time.
+A merged dataset has all joints of all formats; an example knows those of its own dataset. Only
+one block of examples is in memory at a time.
 
-Deviation: the release reads paths to tell which dataset an example is from; here it carries the
+Deviation: the original infers the dataset of an example from its path; here the example stores the
 name.
 """
 
@@ -35,13 +35,13 @@ Progress = Callable[[str, int], None]
 
 
 class MemberCount(NamedTuple):
-    """What became of the examples of a member.
+    """How many examples of a member were merged.
 
     Attributes:
-        dataset: name of the member.
-        split: of the merged dataset.
-        num_available: examples that the member has for it.
-        num_merged: those that were plausible.
+        dataset: Name of the member.
+        split: Split of the merged dataset.
+        num_available: Number of examples that the member has for it.
+        num_merged: Number of these that were plausible.
     """
 
     dataset: str
@@ -57,11 +57,12 @@ def merge(
     """Writes the cache of a merged dataset.
 
     Args:
-        merged: what to merge.
-        datasets: the opened cache of every member, by name.
-        path: of the new cache file.
-        plausibility: filter of the training examples, used where the merged set is filtered.
-        on_progress: called with the name of a step and the number of examples done since.
+        merged: Merged set to build.
+        datasets: Opened cache of each member, by name.
+        path: Path of the new cache file.
+        plausibility: Filter of the training examples, used if the merged set is filtered.
+        on_progress: Called with the name of a step and the number of examples done since the last
+            call.
 
     Raises:
         UserError: a cache lacks joints that the member has, or is not from a cache file.
@@ -93,7 +94,7 @@ def merge(
                     if not num_merged:
                         raise UserError(
                             f"None of the {source.num_available(split)} {split} examples of "
-                            f"'{source.member.name}' is plausible. Look at them by "
+                            f"'{source.member.name}' is plausible. Look at them with "
                             "`python -m data_preparation.inspect`; perhaps their unit is not mm."
                         )
                     counts.append(MemberCount(

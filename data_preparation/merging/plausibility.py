@@ -1,6 +1,6 @@
-"""Which training examples are plausible: enough joints inside the box, bones of usual lengths.
+"""Plausibility of training examples: enough joints inside the box, typical bone lengths.
 
-Mistakes of annotation and reconstruction are found this way. Examples are judged in blocks.
+This finds errors of annotation and reconstruction. Examples are filtered in blocks.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from metrabs.skeletons.bones import bone_lengths
 
 @dataclasses.dataclass(frozen=True)
 class PlausibilityFilter:
-    """What counts as plausible; the defaults are those of the release's merged sets.
+    """Criteria of plausibility; the defaults are those of the original merged sets.
 
     Attributes:
-        smallest_ratio, largest_ratio: of the length of a bone to the usual length.
-        tolerance_mm: a bone that is off by no more than this is plausible in any case.
-        min_joints_in_box: joints that must be seen inside the box.
-        keeps_surreal: all of SURREAL is plausible.
-            Deviation: the release has it so, which lets through examples whose person is outside
-            the image.
-        keeps_piano1: the Panoptic sequence 161029_piano1 is plausible; merged sets have it.
-        drops_joints: drop the joints of bad bones, not the whole example.
+        smallest_ratio, largest_ratio: Admitted ratios of a bone's length to its typical length.
+        tolerance_mm: Deviation from the typical length up to which any bone is plausible.
+        min_joints_in_box: Minimum number of joints inside the box.
+        keeps_surreal: Whether all of SURREAL is plausible.
+            Deviation: in the original it is, which keeps examples whose person is outside the
+            image.
+        keeps_piano1: Whether the Panoptic sequence 161029_piano1 is plausible; it is in the merged
+            sets.
+        drops_joints: Whether to drop only the joints of bad bones, not the whole example.
     """
 
     smallest_ratio: float = 0.1

@@ -1,4 +1,4 @@
-"""What is in a dataset, counted: examples per member and split, joints, masks."""
+"""Statistics of datasets: examples per member and split, joints, masks."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class DatasetStatistics(NamedTuple):
     Attributes:
         dataset: its name, as the examples carry it.
         split: 'train', 'valid' or 'test'.
-        num_examples: how many examples there are.
-        num_joints: joints that any of them has.
-        percent_valid: how many percent of these joints an example has on average.
-        percent_masks: how many percent of the examples have a person mask.
+        num_examples: Number of examples.
+        num_joints: Number of joints that any of them has.
+        percent_valid: Average percentage of these joints that an example has.
+        percent_masks: Percentage of the examples with a person mask.
     """
 
     dataset: str
@@ -126,7 +126,7 @@ class _Counts:
 
 
 def statistics_table(statistics: Sequence[DatasetStatistics]) -> str:
-    """Returns the counts as text, with a line of sums per split."""
+    """Returns the counts as a table, with a line of totals per split."""
     header = ("dataset", "split", "examples", "joints", "% valid", "% masks")
     cells: list[tuple[str, ...]] = [header]
     for split in SPLITS:
@@ -142,7 +142,7 @@ def statistics_table(statistics: Sequence[DatasetStatistics]) -> str:
 
 
 def statistics_csv(statistics: Sequence[DatasetStatistics]) -> str:
-    """Returns the counts as CSV, without sums."""
+    """Returns the counts as CSV, without totals."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_CSV_COLUMNS)
@@ -151,7 +151,7 @@ def statistics_csv(statistics: Sequence[DatasetStatistics]) -> str:
 
 
 def _total(sections: Sequence[DatasetStatistics]) -> DatasetStatistics:
-    """Sums up the datasets of a split; how many joints they have together is left open (0)."""
+    """Sums up the datasets of a split; their total number of joints is not computed (0)."""
     sizes = np.array([section.num_examples for section in sections])
     possible = sizes * [section.num_joints for section in sections]
     valid = possible @ np.array([section.percent_valid for section in sections])

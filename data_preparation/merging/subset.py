@@ -17,14 +17,14 @@ def write_subset(
     """Writes a cache with a random choice of the training examples, and all others.
 
     Args:
-        dataset: an opened cache.
-        path: of the new cache file.
-        name: of the new dataset.
-        num_examples: how many training examples it gets; all, if there are fewer.
-        seed: of the choice.
+        dataset: Opened cache.
+        path: Path of the new cache file.
+        name: Name of the new dataset.
+        num_examples: Number of its training examples; all, if there are fewer.
+        seed: Random seed of the choice.
 
     Raises:
-        UserError: the choice has no example of a member that has a share of the batches.
+        UserError: the choice has no example of a dataset that batches need.
     """
     with CacheWriter(path, name, dataset.joint_info, dataset.samples_per_batch) as writer:
         writer.bone_lengths_mm = dataset.bone_lengths_mm

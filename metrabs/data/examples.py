@@ -35,8 +35,8 @@ class Pose3DExample:
         mask: run-length encoded person mask at image size: {'size': [h, w], 'counts': bytes}, or
             with zlib-compressed 'zcounts' instead of 'counts'.
         univ_coords: float [J, 3] or None; height-normalised variant of `world_coords`.
-        activity_name: what the person does, where the benchmark reports it.
-        scene_name: where the person is, where the benchmark reports it.
+        activity_name: Activity of the person, where the benchmark reports it.
+        scene_name: Scene, where the benchmark reports it.
         image: uint8 [h, w, 3] RGB or None; replaces the file.
     """
 
@@ -117,7 +117,7 @@ class PoseDataset:
 
 
 class ExampleSequence(Sequence[Example]):
-    """A sequence that knows its length and how to give the example at a nonnegative index."""
+    """A sequence that is defined by its length and the example at each nonnegative index."""
 
     @abc.abstractmethod
     def example_at(self, index: int) -> Example:
@@ -138,7 +138,7 @@ class ExampleSequence(Sequence[Example]):
 
 
 class ConcatenatedExamples(ExampleSequence):
-    """Several sequences of examples seen as one, without copying them."""
+    """A concatenation of sequences of examples, without copying them."""
 
     def __init__(self, parts: Sequence[Sequence[Example]]) -> None:
         """Takes the sequences in order."""
@@ -149,13 +149,13 @@ class ConcatenatedExamples(ExampleSequence):
         return self._ends[-1] if self._ends else 0
 
     def example_at(self, index: int) -> Example:
-        """Returns the example of the part into which an index falls."""
+        """Returns the example at an index of the concatenation."""
         part = bisect.bisect_right(self._ends, index)
         return self.parts[part][index - (self._ends[part - 1] if part else 0)]
 
 
 def dataset_codes(examples: Sequence[Example]) -> tuple[list[str], np.ndarray]:
-    """Returns which dataset each example comes from.
+    """Returns the dataset of each example.
 
     Returns:
         The names of the datasets that occur, and int [n] indices into them.
@@ -187,7 +187,7 @@ def check_example(example: Example, num_joints: int) -> None:
     if np.shape(coords) != expected:
         raise UserError(
             f"Example '{example.image_path}' has coordinates of shape {np.shape(coords)}; the "
-            f"joints of its dataset ask for {expected}."
+            f"joints of its dataset require {expected}."
         )
     if np.shape(example.bbox) != (4,) or not np.isfinite(example.bbox).all():
         raise UserError(

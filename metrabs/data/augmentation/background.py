@@ -16,14 +16,14 @@ def replace_background(
     image: np.ndarray, mask: np.ndarray, pools: AugmentationPools, config: LoadingConfig,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Returns the person of an image before a random part of a random background.
+    """Returns the person of an image in front of a random part of a random background.
 
     Args:
         image: uint8 [side, side, 3] RGB.
         mask: uint8 [side, side], 1 on the person, else 0.
-        pools: where backgrounds come from.
-        config: interpolation and antialiasing of training.
-        rng: source of choice, zoom and shift.
+        pools: Backgrounds to choose from.
+        config: Interpolation and antialiasing of training.
+        rng: Random generator.
     """
     background = pools.sample_background(rng)
     side = image.shape[0]

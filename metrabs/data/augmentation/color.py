@@ -14,7 +14,7 @@ import numpy as np
 
 
 class ColorEffect(NamedTuple):
-    """One effect and its drawn amount: an offset of brightness or hue (degrees), or a factor."""
+    """One effect and its sampled amount: an offset of brightness or hue (degrees), or a factor."""
 
     name: str
     amount: float
@@ -34,7 +34,7 @@ class _Linear(NamedTuple):
 
 
 def sample_color_effects(rng: np.random.Generator) -> list[ColorEffect]:
-    """Draws the four effects in the order in which they are to be applied."""
+    """Samples the four effects in the order in which they are to be applied."""
     ranges = {
         "brightness": (-0.125, 0.125), "contrast": (0.5, 1.5), "hue": (-72, 72),
         "saturation": (0.5, 1.5),
@@ -60,7 +60,7 @@ def augment_color(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def apply_color_effects(image: np.ndarray, effects: list[ColorEffect]) -> np.ndarray:
     """Applies colour effects in order; see `augment_color`. Factors must be positive.
 
-    Values are clipped to 0..1 only before conversions to HSV and at the end (as released).
+    Values are clipped to 0..1 only before conversions to HSV and at the end, as in the original.
     """
     colors, is_hsv, pending = image, False, _Linear()
     for effect in effects:
@@ -111,7 +111,7 @@ def _with_hsv_effect(hsv: np.ndarray, effect: ColorEffect) -> np.ndarray:
 def _truncated_to_bytes(colors: np.ndarray, linear: _Linear) -> np.ndarray:
     """Returns float colours after a linear map, clipped, as bytes; overwrites the colours.
 
-    The release truncates; rounding what is almost half a level less is the same and faster. The
+    The original truncates; rounding what is almost half a level less is the same and faster. The
     conversion takes absolute values, so negative results are cut off at its input.
     """
     flat = colors.reshape(colors.shape[0], -1)

@@ -24,7 +24,7 @@ class OccluderTable(tuple[Occluder, ...]):
     """The objects of a folder; sent to another process, it is opened there again.
 
     Args:
-        folder: as written by `write_occluders`.
+        folder: Folder written by `write_occluders`.
 
     Raises:
         UserError: the files are missing, damaged or do not belong together.
@@ -59,7 +59,7 @@ def write_occluders(folder: PathLike, occluders: Iterable[Occluder]) -> int:
     folder, occluders = pathlib.Path(folder), list(occluders)
     if not occluders:
         raise UserError(f"There are no occluders to write to '{folder}'.")
-    (folder / _SIZES).unlink(missing_ok=True)  # it comes last, as the mark of completion
+    (folder / _SIZES).unlink(missing_ok=True)  # written last, it marks the folder as complete
     for name, array in (
         (_PIXELS, np.concatenate([o.image.reshape(-1, 3) for o in occluders])),
         (_ALPHAS, np.concatenate([o.alpha.reshape(-1) for o in occluders])),

@@ -15,10 +15,10 @@ def paste_objects(
 
     Args:
         image: uint8 [side, side, 3] RGB.
-        pools: where the objects come from.
-        scale: factor on the size of the objects; at 1 they have 0.2 to 1 times their own size in
+        pools: Occluders to choose from.
+        scale: Factor on the size of the objects; at 1 they have 0.2 to 1 times their own size in
             an image of 256 pixels.
-        rng: source of number, choice, size and place.
+        rng: Random generator.
     """
     image = image.copy()
     side = image.shape[0]
@@ -37,8 +37,8 @@ def erase_rectangle(
 
     Args:
         image: uint8 [side, side, 3].
-        scale: factor on the area, which is up to a third of the image at 1.
-        rng: source of size, shape, place and noise.
+        scale: Factor on the area, which is up to a third of the image at 1.
+        rng: Random generator.
     """
     image = image.copy()
     side = image.shape[0]

@@ -1,6 +1,6 @@
-"""Where augmentation finds objects and backgrounds: prepared pictures, else synthetic ones.
+"""Where augmentation finds occluders and backgrounds: prepared images, else synthetic ones.
 
-The prepared ones lie below the data root: objects cut out of Pascal VOC in `pascal_voc/occluders`,
+The prepared ones are in the data root: objects cut out of Pascal VOC in `pascal_voc/occluders`,
 backgrounds from INRIA Holidays in `inria_holidays/jpg_small`, of which those without people are
 listed in `inria_holidays/non_person_images.txt` (see docs/prepare).
 """

@@ -46,14 +46,14 @@ def calibrated_crop_camera(
     """Returns the camera of a square crop: turned towards the box, its longer side filling it.
 
     Args:
-        camera: of the stored image.
+        camera: Camera of the stored image.
         box_ltwh: float32 [4], pixels of the stored image.
-        side: of the crop, pixels.
-        augmentation: geometric augmentation.
+        side: Side of the crop, pixels.
+        augmentation: Geometric augmentation.
     """
     center = _shifted_center(box_ltwh, augmentation)
     half_extent = box_ltwh[2:] / 2 * (box_ltwh[2:] == box_ltwh[2:].max())
-    if half_extent.all():  # of a square the width counts
+    if half_extent.all():  # for a square, the width is used
         half_extent[1] = 0
     crop_camera = camera.turn_towards(target_image_point=center, inplace=False)
     crop_camera.undistort().square_pixels()
@@ -71,7 +71,7 @@ def uncalibrated_crop_camera(
 
     Args:
         imshape: (height, width, ...) of the stored image.
-        box_ltwh, side, augmentation: as in `calibrated_crop_camera`.
+        box_ltwh, side, augmentation: As in `calibrated_crop_camera`.
     """
     center = _shifted_center(box_ltwh, augmentation)
     camera = Camera.from_fov(_UNCALIBRATED_FOV_DEGREES, imshape)
@@ -85,13 +85,14 @@ def render_crop(
     image: np.ndarray, camera: Camera, crop_camera: Camera, config: LoadingConfig,
     is_training: bool,
 ) -> np.ndarray:
-    """Returns what the crop camera sees of an image; 0 beyond the image.
+    """Returns the view of the crop camera on an image; 0 outside the image.
 
     Args:
         image: uint8 [h, w, channels] or [h, w].
-        camera: of the image.
-        crop_camera: of the result, [side, side(, channels)].
-        config: side, interpolation and antialiasing, the latter two by `is_training`.
+        camera: Camera of the image.
+        crop_camera: Camera of the result, [side, side(, channels)].
+        config: Side, interpolation and antialiasing, the latter two chosen by `is_training`.
+        is_training: Whether to use the settings of training.
     """
     name = config.image_interpolation_train if is_training else config.image_interpolation_test
     return reproject_image(
@@ -105,7 +106,7 @@ def append_mask_channel(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Returns an image uint8 [h, w, 3] with its mask uint8 [h, w] as fourth channel.
 
     Raises:
-        UserError: the mask has another size than the image.
+        UserError: the mask does not have the size of the image.
     """
     if mask.shape != image.shape[:2]:
         raise UserError(
@@ -132,8 +133,8 @@ def is_in_crop(points_px: np.ndarray, side: int) -> np.ndarray:
 def fill_missing_with_zeros(points: np.ndarray) -> np.ndarray:
     """Returns points [J, 2 or 3] with zeros in place of NaN and of infinity.
 
-    Deviation: the release puts the largest float in place of infinity, which is where a joint
-    exactly beside the camera is seen; a loss that squares it is infinite even if it is masked.
+    Deviation: the original replaces infinity, the image position of a joint exactly level with the
+    camera, by the largest float; a loss that squares it is infinite even if it is masked.
     """
     return np.where(np.isfinite(points), points, np.zeros((), points.dtype))
 

@@ -18,8 +18,8 @@ from metrabs.geometry.camera import Camera
 from metrabs.geometry.reprojection import reproject_image_points
 from metrabs.skeletons import JointInfo
 
-# Joints this close to the lower image border (share of the height) are often annotated although
-# they are outside the image.
+# Joints this close to the lower image border (as a fraction of the height) are often annotated
+# although they are outside the image.
 _LOWEST_USABLE = 0.95
 
 
@@ -31,15 +31,15 @@ def load_example_2d(
     """Crops a person, augments the crop and moves the 2D joints into it.
 
     Deviation: without training, nothing is augmented unless `config.test_aug` says so; the
-    release varies the view even then.
+    original varies the view even then.
 
     Args:
-        example: the person; it is not changed.
-        joint_info: its joints (for mirroring).
-        config: settings.
-        is_training: whether to augment.
-        rng: of this example alone.
-        pools: objects and backgrounds to paste; default: `default_pools`.
+        example: The person; it is not changed.
+        joint_info: Its joints (for mirroring).
+        config: Loading settings.
+        is_training: Whether to augment.
+        rng: Random generator of this example alone.
+        pools: Occluders and backgrounds; default: `default_pools`.
         folders: Where data are; default: as the environment says.
 
     Returns:

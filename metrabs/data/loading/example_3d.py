@@ -26,12 +26,12 @@ def load_example_3d(
     """Crops a person, augments the crop and expresses the joints in the crop's camera.
 
     Args:
-        example: the person; it is not changed.
-        joint_info: its joints (for mirroring).
-        config: settings.
-        is_training: whether to augment; otherwise only if `config.test_aug`, without mirroring.
-        rng: of this example alone.
-        pools: objects and backgrounds to paste; default: `default_pools`.
+        example: The person; it is not changed.
+        joint_info: Its joints (for mirroring).
+        config: Loading settings.
+        is_training: Whether to augment; otherwise only if `config.test_aug`, without mirroring.
+        rng: Random generator of this example alone.
+        pools: Occluders and backgrounds; default: `default_pools`.
         dataset_name: Name of the (merged) dataset that the example is taken from.
         folders: Where data are; default: as the environment says.
 

@@ -1,8 +1,8 @@
-"""Batches of loaded examples, made in background processes.
+"""Batches of loaded examples, prepared in worker processes.
 
-One task of a worker process is a whole batch of one stream (3D or 2D). A few batches are in the
-making at any time and come out in order, so their content depends on the seed and the step alone,
-not on the number of workers.
+One task of a worker process is a whole batch of one stream (3D or 2D). A few batches are
+prefetched and returned in order, so their content depends only on the seed and the step, not on
+the number of workers.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from metrabs.skeletons import JointInfo
 Batch = dict[str, np.ndarray]
 
 _DEFAULT_BATCH_SIZE = 32
-_BROKEN = "broken_image_paths"  # goes with a training batch from its worker to the main process
-# Numbers of the streams; they keep the random numbers of the streams apart.
+_BROKEN = "broken_image_paths"  # sent with a training batch from its worker to the main process
+# Numbers of the streams, which make their random numbers independent.
 _STREAM_3D, _STREAM_2D, _STREAM_EVALUATION = range(3)
 
 
 @dataclasses.dataclass(frozen=True)
 class ExampleLoader:
-    """All that a worker needs to load any example of a stream.
+    """Everything that a worker needs to load any example of a stream.
 
     Attributes:
-        examples: of the stream.
-        joint_info: their joints.
-        config: loading settings.
-        is_training: whether to augment.
-        dataset_name: name of the merged dataset.
-        pools: what augmentation pastes; None means what is prepared in the data root.
+        examples: Examples of the stream.
+        joint_info: Their joints.
+        config: Loading settings.
+        is_training: Whether to augment.
+        dataset_name: Name of the merged dataset.
+        pools: Occluders and backgrounds; None means those that are prepared in the data root.
         folders: Where data are; None means as the environment says.
     """
 
@@ -63,14 +63,14 @@ class ExampleLoader:
     def load_batch(self, indices: np.ndarray, seeds: np.ndarray) -> Batch:
         """Loads examples into one array for each of their values.
 
-        In training, other examples take the place of those whose image cannot be read; the value
-        `_BROKEN` names these images.
+        In training, examples whose image cannot be read are replaced by others; the value
+        `_BROKEN` lists these images.
 
-        Deviation: the release stops at the first one.
+        Deviation: the original stops at the first one.
 
         Args:
-            indices: [n] of the examples.
-            seeds: [n, k] of their random numbers.
+            indices: Indices [n] of the examples.
+            seeds: Random seeds [n, k] of the examples.
 
         Raises:
             UserError: an image is missing or damaged, in training many of a dataset.
@@ -109,30 +109,30 @@ def training_batches(
     num_steps: int, pools: Optional[AugmentationPools] = None, shard_index: int = 0,
     num_shards: int = 1,
 ) -> Iterator[Batch]:
-    """Yields the training batches of some steps; the same ones in every run with the same seed.
+    """Yields the training batches of some steps, which depend only on the seed and the step.
 
     Several processes that train together each load their shard: shard i of n has the examples
-    i, i + n, i + 2 n, ... of the joint batch, with the same augmentation as there. So every shard
-    has about its share of every dataset.
+    i, i + n, i + 2 n, ... of the joint batch, with the same augmentation as there, so every
+    shard has about the same proportions of the datasets.
 
     Args:
         dataset3d: 3D examples; those of the split `config.data.train_on` are used.
         dataset2d: 2D examples (training and validation split), or None for 3D only.
         config: batch sizes (of the joint batch), loading settings, seed, number of workers, data
             root.
-        start_step: steps that are already done.
-        num_steps: number of batches to yield.
-        pools: what augmentation pastes; default: what is prepared below the data root, else
-            synthetic shapes and textures.
-        shard_index, num_shards: which part of each batch to yield.
+        start_step: Number of steps that are already done.
+        num_steps: Number of batches to yield.
+        pools: Occluders and backgrounds; default: those prepared in the data root, else synthetic
+            shapes and textures.
+        shard_index, num_shards: Index of the part of each batch to yield, and number of parts.
 
     Yields:
-        {name: array [batch, ...]} as `load_example_3d` and `load_example_2d` say; images uint8,
+        {name: array [batch, ...]} as in `load_example_3d` and `load_example_2d`; images uint8,
         paths as bytes in object arrays.
 
     Raises:
-        UserError: a dataset lacks a section, more images than the settings allow are missing or
-            damaged, a batch cannot be divided into equal shards, a worker process died.
+        UserError: a merged dataset lacks a member, more images than the settings allow are missing
+            or damaged, a batch cannot be divided into equal shards, a worker process died.
     """
     make_stream = functools.partial(
         _training_stream, config=config, pools=pools, shard_index=shard_index,
@@ -158,7 +158,7 @@ def evaluation_batches(
 ) -> Iterator[Batch]:
     """Yields all examples once, in order and without augmentation; the last batch may be smaller.
 
-    Deviation: the release shuffles, so that its predictions have to be matched by path.
+    Deviation: the original shuffles, so its predictions have to be matched by path.
 
     Args:
         examples: 3D or 2D examples.
@@ -197,7 +197,7 @@ def batch_size_of(dataset: PoseDataset, batch_size: Optional[int]) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class _TrainingStream:
-    """The batches of one dataset, or one shard of each."""
+    """The batches of one dataset, or one shard of each batch."""
 
     sampler: Union[BatchSampler, OriginalSampler]
     encoded_loader: bytes

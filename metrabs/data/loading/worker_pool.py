@@ -1,4 +1,4 @@
-"""Worker processes that make dictionaries of arrays, a few at a time, and return them in order.
+"""Pool of worker processes with bounded prefetching; results are returned in order.
 
 Processes and not threads, since much of loading is Python code; `concurrent.futures` and not a
 framework such as Grain, since a batch is a function of its step: there is no state to shuffle,
@@ -41,12 +41,12 @@ _TASKS_AHEAD_PER_WORKER = 2
 def results_in_order(
     work: Work, tasks: Iterable[tuple[Any, ...]], workers: Optional[int]
 ) -> Iterator[Arrays]:
-    """Yields the results of tasks in their order, with a few being worked on ahead.
+    """Yields the results of tasks in order, prefetching a few.
 
     Args:
-        work: what to do with the arguments of a task; a function of a module.
-        tasks: its arguments.
-        workers: number of processes as in `metrabs.config.RunConfig`.
+        work: Function of a module that is called with the arguments of a task.
+        tasks: Arguments of each task.
+        workers: Number of processes as in `metrabs.config.RunConfig`.
 
     Raises:
         UserError: a process died. Exceptions of the work are raised as they are.
@@ -82,7 +82,7 @@ def results_in_order(
 
 
 class _Pending:
-    """A task that is being worked on, and the file through which its result comes."""
+    """A submitted task, and the file through which its result is returned."""
 
     def __init__(
         self, pool: concurrent.futures.Executor, file: SharedMemoryFile, work: Work,
@@ -113,7 +113,7 @@ def _work_in_file(
 
 @functools.cache
 def process_pool(workers: int) -> concurrent.futures.ProcessPoolExecutor:
-    """Returns the pool of that many processes."""
+    """Returns the pool with that number of processes; it is shared by all callers."""
     # Forking a program that runs TensorFlow can hang it; new interpreters are safe.
     pool = concurrent.futures.ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), _set_up_worker
@@ -141,6 +141,6 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 def _set_up_worker() -> None:
-    cv2.setNumThreads(1)  # there are as many processes as processors
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    cv2.setNumThreads(1)  # there are as many processes as CPU cores
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     end_with_parent()

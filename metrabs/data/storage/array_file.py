@@ -1,10 +1,10 @@
-"""A file of arrays that opens in milliseconds: a pickle with its buffers beside it.
+"""A file of arrays that opens in milliseconds: a pickle followed by its buffers.
 
 Layout: a 64-byte header, a pickle (protocol 5) of plain Python values, the table of buffers, then
 the buffers themselves, each at a multiple of 64 bytes. The arrays are out-of-band buffers of the
 pickle, so opening the file reads the pickle only; array data is memory-mapped and shared between
-processes. Pages that were looked at through a memory map count as memory of the process, though,
-so large arrays are better read piece by piece through `ArrayFile`, which leaves nothing behind.
+processes. Pages read through a memory map count as memory of the process, though, so
+large arrays are better read piece by piece through `ArrayFile`, which keeps nothing in memory.
 
 The pickle holds dictionaries, lists, tuples, strings, numbers and buffers, nothing else: an array
 is the tuple (dtype, shape, buffer). The unpickler therefore admits no class or function at all,
@@ -40,12 +40,12 @@ _DTYPES = ("|u1", "|i1", "|b1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f2",
 
 
 class OpenedFile(NamedTuple):
-    """What `read_array_file` returns.
+    """An opened file, see `read_array_file`.
 
     Attributes:
-        content: what was written.
-        checksum: of the index; it identifies the file.
-        file: the open file, for `ArrayFile`.
+        content: The content that was written.
+        checksum: Checksum of the index; it identifies the file.
+        file: Open file, for `ArrayFile`.
         mapped: uint8, all bytes of the file.
     """
 
@@ -59,10 +59,10 @@ class ArrayFile:
     """An array in a file, read piece by piece; safe to use in several processes, also forked.
 
     Args:
-        file: the open file.
-        position: of the first byte of the array.
-        dtype: of its elements.
-        length: number of elements.
+        file: Open file.
+        position: Position of the first byte of the array.
+        dtype: Type of the elements.
+        length: Number of elements.
     """
 
     def __init__(self, file: SharedFile, position: int, dtype: np.dtype, length: int) -> None:
@@ -76,7 +76,7 @@ class ArrayFile:
         return self._length
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Returns the elements of a range, read-only.
+        """Returns a range of the elements, read-only.
 
         Raises:
             UserError: the file has become shorter.
@@ -93,7 +93,7 @@ class ArrayFile:
 
 
 def pack_array(array: np.ndarray) -> tuple[str, tuple[int, ...], pickle.PickleBuffer]:
-    """Returns the form in which an array is stored in the content of a buffer file."""
+    """Returns the form in which an array is stored in the content of a file."""
     array = np.ascontiguousarray(array).reshape(np.shape(array))
     if array.dtype.str not in _DTYPES:
         raise TypeError(f"arrays of type {array.dtype} cannot be stored")
@@ -110,7 +110,7 @@ def unpack_array(packed: Any) -> np.ndarray:
     if dtype not in _DTYPES or not all(isinstance(n, int) and n >= 0 for n in shape):
         raise ValueError(f"an array of type {dtype!r} and shape {shape!r}")
     if math.prod(shape) * np.dtype(dtype).itemsize != memoryview(buffer).nbytes:
-        raise ValueError(f"an array of shape {shape} whose data has another size")
+        raise ValueError(f"an array of shape {shape} whose data have a different size")
     return np.frombuffer(buffer, dtype).reshape(shape)
 
 
@@ -128,8 +128,8 @@ def write_array_file(path: PathLike, content: Any) -> None:
     """Writes plain Python values and packed arrays to a file, atomically.
 
     Args:
-        path: the file; packed arrays and files are copied block by block.
-        content: nested dictionaries, lists and tuples of strings, numbers and packed arrays.
+        path: Path of the file; packed arrays and files are copied block by block.
+        content: Nested dictionaries, lists and tuples of strings, numbers and packed arrays.
     """
     buffers: list[memoryview] = []
     pickled = pickle.dumps(
@@ -165,7 +165,7 @@ def _write_block_by_block(file: BinaryIO, buffer: memoryview) -> int:
 
 
 def read_array_file(path: PathLike) -> OpenedFile:
-    """Opens a file of `write_array_file`; the buffers are memory-mapped, not read.
+    """Opens a file written by `write_array_file`; the buffers are memory-mapped, not read.
 
     Raises:
         UserError: there is no such file, it is not of this kind or version, or it is damaged.
@@ -188,7 +188,7 @@ def read_array_file(path: PathLike) -> OpenedFile:
 
 
 def verify_array_file(path: PathLike) -> None:
-    """Reads all of a file and compares it with its checksums.
+    """Reads a whole file and compares it with its checksums.
 
     Raises:
         UserError: as `read_array_file`, or any byte was changed.
@@ -232,14 +232,15 @@ def _check_index(
 def _check_header(path: pathlib.Path, mapped: memoryview) -> tuple[int, int, int]:
     if len(mapped) < _HEADER.size or bytes(mapped[:len(_MAGIC)]) != _MAGIC:
         raise UserError(
-            f"'{path}' is not a cache file of this program (other programs' pickles are not "
-            "read). Make one with the scripts in data_preparation/."
+            f"'{path}' is not a METRABS cache file. Prepare the dataset with the scripts "
+            "in data_preparation/."
         )
     _, version, checksum, pickle_bytes, num_buffers, num_bytes = _HEADER.unpack_from(mapped)
     if version != FORMAT_VERSION:
         raise UserError(
             f"Cache file '{path}' has format version {version}, this program reads version "
-            f"{FORMAT_VERSION}. Make the file again with the present data_preparation/ scripts."
+            f"{FORMAT_VERSION}. Prepare the dataset again with the current data_preparation/ "
+            "scripts."
         )
     if num_bytes != len(mapped):
         raise _damaged(path, f"it has {len(mapped)} bytes instead of {num_bytes}")
@@ -247,7 +248,7 @@ def _check_header(path: pathlib.Path, mapped: memoryview) -> tuple[int, int, int
 
 
 def _damaged(path: pathlib.Path, reason: str) -> UserError:
-    return UserError(f"Cache file '{path}' is damaged: {reason}. Make or copy it again.")
+    return UserError(f"Cache file '{path}' is damaged: {reason}. Regenerate or re-copy it.")
 
 
 def _aligned(position: int) -> int:

@@ -1,8 +1,9 @@
 """Cache files: a dataset written once by streaming, opened in milliseconds by memory mapping.
 
 `CacheWriter` takes examples one by one, or in blocks of rows, and keeps none in memory;
-`open_cache` gives a `PoseDataset` whose splits are tables over the file. The file format is in
-`metrabs.data.storage.array_file`, the form of an example in `metrabs.data.storage.encoding`.
+`open_cache` gives a `PoseDataset` whose splits are tables over the file. The file format is
+defined in `metrabs.data.storage.array_file`, the encoding of an example in
+`metrabs.data.storage.encoding`.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ class CacheWriter:
     """Writes a cache file example by example; use it in a `with` statement.
 
     The file appears when the block ends without an exception; until then, and if it fails or the
-    program dies, whatever was at the path stays as it was. Until then the examples are in nameless
-    files beside it, so the folder must have space for twice the size of the cache.
+    program dies, an existing file at the path stays unchanged. Until then the examples are in
+    unnamed files in the same folder, so it must have space for twice the size of the cache.
 
     Args:
-        path: the cache file, usually named `<name>.pkl`.
-        name: name of the dataset.
-        joint_info: its joints.
+        path: Path of the cache file, usually named `<name>.pkl`.
+        name: Name of the dataset.
+        joint_info: Its joints.
         samples_per_batch: For a merged dataset, dataset -> number of its examples in a batch.
 
     Attributes:
@@ -132,12 +133,12 @@ def write_cache(path: PathLike, dataset: PoseDataset) -> None:
 
 
 def open_cache(path: PathLike) -> PoseDataset:
-    """Opens a cache file; nothing but its index is read until examples are asked for.
+    """Opens a cache file; only its index is read until examples are requested.
 
     The dataset can be sent to other processes cheaply: they open the same file.
 
     Raises:
-        UserError: the file is missing, foreign, of another version or damaged.
+        UserError: the file is missing, is not a cache file, has another version or is damaged.
     """
     opened = array_file.read_array_file(path)
     content = opened.content
@@ -158,8 +159,8 @@ def open_cache(path: PathLike) -> PoseDataset:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise UserError(
-            f"Cache file '{path}' is damaged: its index lacks or garbles an entry ({error}). "
-            "Make or copy it again."
+            f"Cache file '{path}' is damaged: an entry of its index is missing or invalid "
+            f"({error}). Regenerate or re-copy it."
         ) from error
 
 
@@ -187,14 +188,14 @@ class _SplitWriter:
         for category in CATEGORIES:
             if not rows.categories[category]:  # 2D examples have no activity
                 continue
-            # Only the texts that occur get codes.
+            # Only the strings that occur get codes.
             own_codes, inverse = np.unique(records[category], return_inverse=True)
             texts = [rows.categories[category][code] for code in own_codes]
             records[category] = np.array([self._code(category, t) for t in texts])[inverse]
         self._write(records, blobs)
 
     def content(self) -> dict[str, Any]:
-        """Returns what the cache file says of the split."""
+        """Returns the entry of the split in the cache file."""
         return {
             "length": self._length, "is_3d": self.is_3d,
             "records": array_file.pack_file(self._records),
@@ -204,7 +205,7 @@ class _SplitWriter:
         }
 
     def close(self) -> None:
-        """Gives up the examples."""
+        """Discards the examples."""
         for file in (self._records, self._blobs, self._datasets):
             file.close()
 
@@ -218,7 +219,7 @@ class _SplitWriter:
     def _code(self, category: str, text: str) -> int:
         codes = self._codes[category]
         if text not in codes and len(codes) == 1 << 16:
-            raise UserError(f"A dataset can have at most {1 << 16} different {category} texts.")
+            raise UserError(f"A dataset can have at most {1 << 16} different {category} strings.")
         return codes.setdefault(text, len(codes))
 
 

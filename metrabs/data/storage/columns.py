@@ -1,7 +1,7 @@
 """Many stored examples at once, as columns: for merging, filtering and counting millions of them.
 
 A block of rows holds a few thousand examples: their records, and for every part of the blobs the
-concatenation of what the examples have. All operations are vectorised.
+concatenated entries of the examples. All operations are vectorised.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Rows:
     """A block of n examples.
 
     Attributes:
-        records: [n] of type RECORD; here, its fields about blobs mean nothing.
-        parts: by name (as in PARTS), the entries of all examples one after the other.
-        categories: texts of the coded fields, by code.
-        num_joints: J of the dataset.
+        records: Records [n] of type RECORD; their fields about blobs have no meaning here.
+        parts: Part name (as in PARTS) -> concatenated entries of all examples.
+        categories: Strings of the coded fields, by code.
+        num_joints: Number of joints J of the dataset.
     """
 
     records: np.ndarray
@@ -127,7 +127,7 @@ def rows_from_bytes(
     Args:
         records: [n] of type RECORD.
         blobs: uint8, the blobs of these examples, one after the other without gaps.
-        categories, num_joints: as in `Rows`.
+        categories, num_joints: As in `Rows`.
     """
     parts = {}
     for name, part, indices in _places(records):
@@ -139,8 +139,8 @@ def rows_to_bytes(rows: Rows, first_position: int = 0) -> tuple[np.ndarray, np.n
     """Returns records with the right `blob_start`, and their blobs as uint8.
 
     Args:
-        rows: a block.
-        first_position: of the first blob, in bytes.
+        rows: Block of examples.
+        first_position: Position of the first blob, in bytes.
     """
     records = rows.records.copy()
     sizes = sum((_part_bytes(records, part) for part in PARTS.values()), np.int64(0))

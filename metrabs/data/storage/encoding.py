@@ -1,8 +1,8 @@
-"""How an example is stored: a record of fixed size, and a blob of what varies in length.
+"""The encoding of an example: a record of fixed size, and a blob for parts that vary in length.
 
-Everything of an example lies together, so that reading one at random means reading two short
-pieces of the file wherever it lies. Of the joints only the valid ones are stored, as indices and
-coordinates. `metrabs.data.storage.columns` treats many records at once, column by column.
+All parts of an example are stored together, so random access reads two short pieces of the file.
+Only the valid joints are stored, as indices and coordinates. `metrabs.data.storage.columns`
+processes many records at once, column by column.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CATEGORIES = ("dataset", "activity_name", "scene_name")
 
 NO_MASK, PLAIN_MASK, COMPRESSED_MASK = range(3)
 
-# What of an example varies in length; the field `counts` of its record says how much there is.
+# The parts that vary in length; the field `counts` of the record holds their numbers of entries.
 COUNTS = ("path", "distortion", "world", "world_residuals", "universal", "universal_residuals",
           "image", "mask")
 
@@ -36,7 +36,7 @@ RECORD = np.dtype([
     ("blob_bytes", "<u4"),
     ("counts", "<u4", (len(COUNTS),)),
     ("mask_size", "<u2", (2,)),
-    ("dataset", "<u2"), ("activity_name", "<u2"), ("scene_name", "<u2"),  # codes of texts
+    ("dataset", "<u2"), ("activity_name", "<u2"), ("scene_name", "<u2"),  # codes of strings
     ("has_camera", "|u1"),
     ("mask_kind", "|u1"),
 ])  # fmt: skip
@@ -49,7 +49,7 @@ class Part(NamedTuple):
         dtype: NumPy type.
         num_dims: numbers per entry.
         entry_bytes: bytes per entry.
-        place: where in the record's `counts` the number of entries is.
+        place: Index of its number of entries in the record's `counts`.
     """
 
     dtype: np.dtype
@@ -87,7 +87,7 @@ _LAST_ROW = np.array([[0, 0, 1]], np.float32)
 
 
 def padded_size(num_bytes: Any) -> Any:
-    """Returns what a part (or an array of parts) of that many bytes takes with its padding."""
+    """Returns the padded size of a part (or of an array of parts) with that many bytes."""
     return (num_bytes + (ALIGNMENT - 1)) // ALIGNMENT * ALIGNMENT
 
 
@@ -98,7 +98,7 @@ def encode_example(
 
     Args:
         example: a 3D or 2D example without an in-memory image.
-        category_code: function of (field, text) that numbers the texts of a category.
+        category_code: function of (field, text) that numbers the strings of a category.
     """
     record = np.zeros((), RECORD)
     parts: dict[str, np.ndarray] = {}
@@ -133,8 +133,8 @@ def decode_example(
         record: one element of an array of type RECORD.
         blob: its blob.
         num_joints: J of the dataset.
-        is_3d: whether it is a `Pose3DExample`.
-        categories: texts of the fields CATEGORIES by code.
+        is_3d: Whether it is a `Pose3DExample`.
+        categories: Strings of the fields CATEGORIES by code.
     """
     parts = _decode_parts(record, blob)
     common: dict[str, Any] = {
@@ -228,7 +228,7 @@ def _decode_camera(record: Any, parts: dict[str, np.ndarray]) -> Camera:
 def _encode_mask(
     mask: Mapping[str, Any], record: np.ndarray, parts: dict[str, np.ndarray]
 ) -> None:
-    if isinstance(mask.get("counts"), (list, np.ndarray)):  # lengths of runs, not yet as text
+    if isinstance(mask.get("counts"), (list, np.ndarray)):  # lengths of runs, not yet encoded
         mask = encode_mask(decode_mask(mask))
     is_compressed = "zcounts" in mask
     counts = mask["zcounts" if is_compressed else "counts"]

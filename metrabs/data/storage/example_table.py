@@ -14,17 +14,17 @@ from metrabs.data.storage.encoding import PARTS, decode_example
 from metrabs.errors import UserError
 
 BLOCK_LENGTH = 8192
-"""Examples that are treated at once where millions are worked through."""
+"""Number of examples that are processed at once where there may be millions."""
 
 
 class StoredSplit(NamedTuple):
-    """Where the data of a split are.
+    """The stored data of a split.
 
     Attributes:
-        records: elements of type RECORD, one per example.
-        blobs: bytes.
+        records: Elements of type RECORD, one per example.
+        blobs: Bytes of all blobs.
         datasets: uint16 [n], the code of each example's dataset.
-        categories: texts of the coded fields, by code.
+        categories: Strings of the coded fields, by code.
     """
 
     records: ArrayFile
@@ -34,13 +34,13 @@ class StoredSplit(NamedTuple):
 
 
 class ExampleTable(ExampleSequence):
-    """Stored examples; one is read and built when it is asked for.
+    """Stored examples; each is read and built when it is requested.
 
     Args:
-        stored: where they are.
+        stored: Their data.
         num_joints: joints of the dataset.
-        is_3d: whether the examples are `Pose3DExample`.
-        origin: function and arguments that give this table again in another process.
+        is_3d: Whether the examples are `Pose3DExample`.
+        origin: Function and arguments that open this table again in another process.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class ExampleTable(ExampleSequence):
         except (ValueError, IndexError, OverflowError, MemoryError) as error:
             path = self._origin[1][0]
             raise UserError(
-                f"Cache file '{path}' is damaged at example {index} ({error}). Make or copy it "
-                "again."
+                f"Cache file '{path}' is damaged at example {index} ({error}). Regenerate or "
+                "re-copy it."
             ) from error
 
     def image_path(self, index: int) -> str:

@@ -1,10 +1,10 @@
 """Image archives: millions of small files in a few large ones.
 
 File systems are slow with millions of files. A folder `NAME` can be packed into the archive
-`NAME.packed`: an SQLite index with that name, which says where each file lies, and shards
-`NAME.packed-shard-00000`, ... in which the files' bytes follow each other. SQLite comes with
+`NAME.packed`: an SQLite index with that name, which stores the position of each file, and shards
+`NAME.packed-shard-00000`, ... with the concatenated files. SQLite comes with
 Python. Archives `NAME.barecat` of the Barecat package have the same layout with more tables, so
-they are read, too.
+they can also be read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ImageArchive:
     """Reads files from an archive; safe to use in several threads and processes, also forked.
 
     Args:
-        path: of the archive, without the suffix of the shards.
+        path: Path of the archive, without the suffix of the shards.
 
     Raises:
         UserError: it is not an archive.
@@ -102,7 +102,7 @@ class ImageArchive:
 
 @functools.lru_cache(maxsize=4096)
 def archive_of_folder(folder: str) -> Optional[ImageArchive]:
-    """Returns the archive into which a folder was packed, None if there is none beside it."""
+    """Returns the archive into which a folder was packed, or None if there is none next to it."""
     for path in (folder + SUFFIX, folder + _BARECAT_SUFFIX):
         if os.path.exists(path) or os.path.exists(path + _OLD_INDEX_SUFFIX):
             return ImageArchive(path)
@@ -118,10 +118,10 @@ def pack_folder(
     The index appears last, when all shards are complete.
 
     Args:
-        folder: its files are packed in the order of their paths, and stay where they are.
-        archive_path: of the archive.
-        shard_bytes: a new shard begins where one would become larger than this.
-        on_progress: called with the number of files packed since.
+        folder: Folder whose files are packed in the order of their paths; they are not deleted.
+        archive_path: Path of the archive.
+        shard_bytes: Maximum size of a shard; a larger file gets a shard of its own.
+        on_progress: Called with the number of files packed since the last call.
 
     Returns:
         The number of files.

@@ -19,7 +19,7 @@ class ImageError(UserError):
     """An image is missing or damaged.
 
     Attributes:
-        path: of the image.
+        path: Path of the image.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -35,19 +35,19 @@ class ImageError(UserError):
 
 
 def read_image(path: str) -> np.ndarray:
-    """Reads an image as uint8 [h, w, 3] RGB, without regard to its EXIF orientation.
+    """Reads an image as uint8 [h, w, 3] RGB, ignoring its EXIF orientation.
 
     Args:
-        path: of the file. If there is no such file, but a folder on the way was packed into an
-            archive (`metrabs.data.storage.image_archive`), the file is read from there.
+        path: Path of the file. If it does not exist, but one of its parent folders was packed into
+            an archive (`metrabs.data.storage.image_archive`), the file is read from there.
 
     Raises:
-        ImageError: the file is missing, is not an image or is cut short.
+        ImageError: the file is missing, is not an image or is truncated.
     """
     data = _read_bytes(path)
     if data is None:
         raise ImageError(path, "does not exist")
-    # OpenCV would fill up what is missing of a JPEG with grey, and say nothing.
+    # OpenCV would silently fill the missing part of a truncated JPEG with grey.
     if _is_cut_jpeg(data):
         raise ImageError(path, "ends too early")
     try:
@@ -60,7 +60,7 @@ def read_image(path: str) -> np.ndarray:
 
 
 def _is_cut_jpeg(data: bytes) -> bool:
-    """Tells whether the mark of the end is missing after the last part of a JPEG."""
+    """Returns whether the end marker is missing after the last scan of a JPEG."""
     if _JPEG_END in data[-64:] or not data.startswith(_JPEG_START):
         return False
     return data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)

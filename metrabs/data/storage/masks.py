@@ -74,7 +74,7 @@ def _text_from_runs(runs: np.ndarray) -> bytes:
     shifts = _GROUP_BITS * np.arange(num_groups_max)
     rest = numbers[:, np.newaxis] >> shifts  # [numbers, groups], the sign is kept
     groups = rest & _GROUP_MASK
-    # A group is the last one if it tells the sign and nothing but the sign is left.
+    # A group is the last one if it holds the sign bit and all remaining bits equal the sign.
     is_last = rest >> (_GROUP_BITS - 1) == np.where(groups & _SIGN_BIT, -1, 0)
     characters = groups + np.where(is_last, 0, _MORE_FOLLOWS) + _FIRST_CHARACTER
     is_written = np.arange(num_groups_max) <= np.argmax(is_last, axis=1)[:, np.newaxis]

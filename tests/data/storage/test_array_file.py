@@ -64,7 +64,7 @@ def test_a_pickle_that_refers_to_any_code_is_refused_without_running_it(tmp_path
 
 def test_a_foreign_pickle_is_refused_without_being_unpickled(tmp_path):
     (tmp_path / "foreign.pkl").write_bytes(pickle.dumps(Malicious()))
-    with pytest.raises(UserError, match="not a cache file"):
+    with pytest.raises(UserError, match="not a METRABS cache file"):
         read_array_file(tmp_path / "foreign.pkl")
     assert not EXECUTED
 
