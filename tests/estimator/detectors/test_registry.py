@@ -39,7 +39,7 @@ def test_saved_model_of_a_detector_is_loaded_and_tried(tmp_path):
     np.testing.assert_allclose(found.values, boxes)
     assert describe_detector(detector) == "savedmodel:detector"
     tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
-    with pytest.raises(UserError, match="is no person detector"):
+    with pytest.raises(UserError, match="is not a person detector"):
         build_detector(str(tmp_path / "other"))
 
 
