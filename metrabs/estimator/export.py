@@ -22,6 +22,7 @@ from metrabs.config import Config
 from metrabs.errors import UserError
 from metrabs.estimator.detectors.contract import describe_detector
 from metrabs.estimator.estimator import PoseEstimator
+from metrabs.estimator.serving import serving_signatures
 from metrabs.files import (
     PathLike,
     atomic_folder,
@@ -36,10 +37,6 @@ from metrabs.skeletons.tables import Skeleton, export_skeletons
 
 MANIFEST_PATH = pathlib.PurePath("assets.extra", "manifest.json")
 MANIFEST_VERSION = 1
-
-_FUNCTION_NAMES = (
-    "detect_poses", "detect_poses_batched", "estimate_poses", "estimate_poses_batched",
-)  # fmt: skip
 
 
 class CropModelPart(tf.Module):
@@ -79,8 +76,8 @@ def export_estimator(
 ) -> pathlib.Path:
     """Writes the full-image estimator as a SavedModel.
 
-    Signatures are the four functions by name, and `serving_default`: detection where there is a
-    detector, else estimation, both for batches. An interrupted export leaves nothing behind.
+    Its signatures are those of `metrabs.estimator.serving`. An interrupted export leaves nothing
+    behind.
 
     Args:
         crop_model: a `CropModel` or what `tf.saved_model.load` returns for one.
@@ -129,12 +126,10 @@ def export_estimator(
 
 def save_estimator(estimator: PoseEstimator, folder: PathLike) -> None:
     """Saves an estimator with its signatures, without a manifest."""
-    signatures = {name: getattr(estimator, name) for name in _FUNCTION_NAMES}
-    default = "detect_poses_batched" if estimator.detector else "estimate_poses_batched"
     tf.saved_model.save(
         estimator,
         os.fspath(folder),
-        signatures={**signatures, "serving_default": signatures[default]},
+        signatures=serving_signatures(estimator),
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=True),
     )
 

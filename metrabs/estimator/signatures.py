@@ -94,6 +94,11 @@ def boxes_spec(num_columns: int) -> tf.RaggedTensorSpec:
     return tf.RaggedTensorSpec([None, None, num_columns], tf.float32, ragged_rank=1)
 
 
+def padded_boxes_spec() -> tf.TensorSpec:
+    """Returns the type of boxes in a batch of images where ragged tensors cannot be passed."""
+    return tf.TensorSpec([None, None, 4], tf.float32, name="boxes")
+
+
 def camera_specs(batched: bool) -> Cameras:
     """Returns the types of the cameras."""
     batch = _batch_axis(batched)
