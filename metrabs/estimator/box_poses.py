@@ -12,7 +12,7 @@ from metrabs.errors import UserError
 from metrabs.estimator import signatures as sig
 from metrabs.estimator.box_inputs import BoxInputs, make_box_inputs, one_per_image
 from metrabs.estimator.crop_prediction import crop_predictor, predict_poses, project_poses
-from metrabs.estimator.input_checks import checked_inputs
+from metrabs.estimator.input_checks import checked_inputs, checked_poses
 from metrabs.estimator.plausibility import (
     has_plausible_bones,
     joint_stdev,
@@ -119,7 +119,7 @@ class BoxPoseEstimator(tf.Module):
             cameras.default_fov_degrees,
         )
         crop_poses = self._predict_crop_poses(images, box_inputs, options)
-        poses = self._transform_joints(crop_poses)
+        poses = self._transform_joints(checked_poses(crop_poses, boxes.values, suppress))
         poses2d = project_poses(poses, box_inputs.intrinsics, box_inputs.distortion_coeffs)
         kept = tf.cond(
             suppress,

@@ -279,7 +279,7 @@ class PoseEstimator(tf.Module):
         cameras: sig.Cameras,
         options: sig.Options,
     ) -> Predictions:
-        values = checked_boxes(boxes.values)
+        values = checked_boxes(images, boxes.values)
         boxes = boxes.with_values(tf.concat([values, tf.ones_like(values[:, :1])], axis=-1))
         # A constant False would make Grappler prune the branch of the suppression, fail to sort
         # the loop that is left of it, and log errors ("topological sort failed").

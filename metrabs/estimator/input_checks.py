@@ -9,6 +9,8 @@ import tensorflow as tf
 from metrabs.estimator.signatures import Cameras, Detection, Options
 from metrabs.geometry.distortion_tf import NUM_COEFFICIENTS
 
+MIN_BOX_SIDE_PX = 0.01  # rays to the sides of smaller boxes are equal in float32
+MAX_BOX_SIDE_PX = 1e6
 _NUM_PRINTED = 16  # values in a message: all of a matrix
 _LAST_ROW_TOLERANCE = 1e-4  # of homogeneous matrices that were computed
 
@@ -76,20 +78,79 @@ def checked_detection(images: tf.Tensor, detection: Detection) -> Detection:
         return tf.nest.map_structure(tf.identity, detection)
 
 
-def checked_boxes(boxes: tf.Tensor) -> tf.Tensor:
+def checked_boxes(images: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     """Returns the boxes of the user, `[n, 4]`, which are computed only if they are valid.
 
+    Boxes without any extent are valid: their poses are NaN.
+
+    Args:
+        images: `[N, H, W, 3]`.
+        boxes: Left, top, width, height in pixels, of all images.
+
     Raises:
-        tf.errors.InvalidArgumentError: a width or height is negative.
+        tf.errors.InvalidArgumentError: a box is not finite, has a negative width or height, is
+            far smaller than a pixel, far larger than any image, or outside its image.
     """
+    size = boxes[:, 2:]
+    longer_side = tf.reduce_max(size, axis=1)
+    has_usual_size = (longer_side >= MIN_BOX_SIDE_PX) & (longer_side <= MAX_BOX_SIDE_PX)
+    image_size = tf.cast(tf.shape(images)[2:0:-1], tf.float32)
+    meets_image = tf.reduce_all((boxes[:, :2] <= image_size) & (boxes[:, :2] + size >= 0), axis=1)
+    is_empty = longer_side == 0
+    requirements = [
+        (tf.math.is_finite(boxes), "boxes must not hold NaN or infinity."),
+        (
+            size >= 0,
+            "boxes must be left, top, width, height in pixels, without negative widths or "
+            "heights.",
+        ),
+        (
+            is_empty | has_usual_size,
+            f"The longer side of boxes must be at least {MIN_BOX_SIDE_PX} and at most "
+            f"{MAX_BOX_SIDE_PX:.0f} pixels.",
+        ),
+        (
+            is_empty | meets_image,
+            "boxes must overlap their image.",
+        ),
+    ]
+    return _require_of_boxes(boxes, requirements)
+
+
+def _require_of_boxes(
+    boxes: tf.Tensor, requirements: list[tuple[tf.Tensor, str]]
+) -> tf.Tensor:
+    """Returns boxes if all conditions hold, else fails and prints the first box that is wrong."""
+    for condition, message in requirements:
+        is_right = tf.reduce_all(tf.reshape(condition, [tf.shape(boxes)[0], -1]), axis=1)
+        first_wrong = tf.boolean_mask(boxes, tf.logical_not(is_right))[:1]
+        check = require(tf.reduce_all(is_right), f"{message} Given:", first_wrong)
+        with tf.control_dependencies([check] if check is not None else []):
+            boxes = tf.identity(boxes)
+    return boxes
+
+
+def checked_poses(poses: tf.Tensor, boxes: tf.Tensor, suppress: tf.Tensor) -> tf.Tensor:
+    """Returns poses, which are computed only if they are numbers, except in boxes without extent.
+
+    Args:
+        poses: `[B, A, J, 3]`.
+        boxes: `[B, 4 or more]`, left, top, width, height.
+        suppress: bool, whether poses that are not numbers are dropped later anyway.
+
+    Raises:
+        tf.errors.InvalidArgumentError: a pose in a box of some size is not finite.
+    """
+    is_number = tf.reduce_all(tf.math.is_finite(poses), axis=[1, 2, 3])
+    is_right = is_number | (tf.reduce_max(boxes[:, 2:4], axis=1) == 0)
     check = require(
-        tf.logical_not(tf.reduce_any(boxes[:, 2:] < 0)),
-        "boxes must be left, top, width, height in pixels, without negative widths or heights. "
-        "Given:",
-        boxes,
+        suppress | tf.reduce_all(is_right),
+        "Poses are not finite: intrinsic_matrix or distortion_coeffs hold extreme values, or the "
+        "crop model is faulty. First box of such a pose:",
+        tf.boolean_mask(boxes, tf.logical_not(is_right))[:1],
     )
     with tf.control_dependencies([check] if check is not None else []):
-        return tf.identity(boxes)
+        return tf.identity(poses)
 
 
 def _check_pixels(images: tf.Tensor) -> tf.Operation:

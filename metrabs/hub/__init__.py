@@ -13,6 +13,7 @@ import os
 from typing import Any, Union
 
 from metrabs.errors import UserError
+from metrabs.hub.argument_checks import check_arguments
 from metrabs.hub.catalog import known_names
 from metrabs.hub.download import DownloadSettings
 from metrabs.hub.resolver import resolve
@@ -34,7 +35,7 @@ def load_model(name_or_path_or_url: Union[str, os.PathLike[str]], **options: Any
     import tensorflow as tf  # takes seconds; `resolve` does not need it
 
     try:
-        return tf.saved_model.load(str(path))
+        return check_arguments(tf.saved_model.load(str(path)))
     except (OSError, ValueError, IndexError, tf.errors.OpError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(

@@ -49,6 +49,7 @@ ragged = model.estimate_poses_batched(
     image[np.newaxis], tf.ragged.constant([boxes], ragged_rank=1, dtype=tf.float32), num_aug=2)
 results["batched"] = {key: value.values for key, value in ragged.items()}
 signature = model.signatures["serving_default"]
+results["served"] = signature(images=tf.constant(image[np.newaxis]))
 results["signature"] = {"inputs": np.array(sorted(signature.structured_input_signature[1]))}
 results["attributes"] = {
     "names": model.per_skeleton_joint_names["a+b_2"].numpy().astype(str),
@@ -128,6 +129,9 @@ def test_export_answers_like_the_live_model_without_this_package(answers, image)
         "by_position": by_position,
         "batched": full,
     }
+    assert answers["served/num_people"].tolist() == [len(expected["by_default"]["boxes"])]
+    for key, value in expected["by_default"].items():
+        np.testing.assert_allclose(answers[f"served/{key}"], [value], rtol=1e-4, atol=0.05)
     for call, results in expected.items():
         for key, value in results.items():
             np.testing.assert_allclose(answers[f"{call}/{key}"], value, rtol=1e-4, atol=0.05)
@@ -145,10 +149,10 @@ def test_export_describes_itself(answers):
     np.testing.assert_allclose(answers["attributes/affine_w2"], WEIGHTS.w2)
     assert answers["attributes/signatures"].tolist() == [
         "detect_poses", "detect_poses_batched", "estimate_poses", "estimate_poses_batched",
-        "serving_default",
+        "serving_default", "serving_with_boxes", "serving_with_boxes_and_intrinsics",
+        "serving_with_intrinsics",
     ]  # fmt: skip
-    assert "detector_threshold" in answers["signature/inputs"]
-    assert "images" in answers["signature/inputs"]
+    assert answers["signature/inputs"].tolist() == ["images"]
 
 
 def test_unknown_skeleton_is_an_error_that_lists_the_known_ones(answers):

@@ -9,6 +9,7 @@ from metrabs.estimator.input_checks import (
     checked_boxes,
     checked_detection,
     checked_inputs,
+    checked_poses,
     require,
 )
 
@@ -105,12 +106,48 @@ def test_bad_settings_of_the_detector_are_explained(threshold, overlap, side, me
         run()
 
 
-def test_boxes_of_negative_size_are_refused_and_all_others_kept():
+def test_valid_boxes_and_those_without_extent_come_back_as_they_are():
     checked = tf.function(checked_boxes, autograph=False)
-    boxes = np.array([[-5, -5, 0, 9], [np.nan] * 4], np.float32)
-    np.testing.assert_array_equal(checked(boxes), boxes)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="without negative widths"):
-        checked(np.array([[5, 5, 3, -1]], np.float32))
+    boxes = np.array(
+        [[-5, -5, 0, 9], [70, 50, 400, 500], [900, 900, 0, 0], [-10, 0, 10, 0.01]], np.float32
+    )
+    images = tf.zeros([1, 60, 80, 3], tf.uint8)
+    np.testing.assert_array_equal(checked(images, boxes), boxes)
+    assert checked(images, boxes[:0]).shape == [0, 4]
+
+
+@pytest.mark.parametrize(
+    "box, message",
+    [
+        ([5, 5, 3, -1], r"without negative widths or heights. Given:\].*\[\[5 5 3 -1\]\]"),
+        ([np.nan, 0, 5, 5], "must not hold NaN or infinity"),
+        ([0, 0, np.inf, 5], "must not hold NaN or infinity"),
+        ([-np.inf, 0, 5, 5], "must not hold NaN or infinity"),
+        ([0, 0, 1e-6, 1e-6], "longer side of boxes must be at least 0.01"),
+        ([0, 0, 1e38, 1e38], "at most 1000000 pixels"),
+        ([81, 5, 9, 9], "must overlap their image"),
+        ([5, 61, 9, 9], "must overlap their image"),
+        ([-10, 5, 9, 9], "must overlap their image"),
+        ([1e7, 1e7, 9, 9], "must overlap their image"),
+    ],
+)
+def test_wrong_boxes_are_refused_and_the_first_is_named(box, message):
+    boxes = np.array([[1, 2, 30, 40], box, [0, 0, -7, -7]], np.float32)
+    checked = tf.function(checked_boxes, autograph=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        checked(tf.zeros([1, 60, 80, 3], tf.uint8), boxes[:2])
+
+
+def test_poses_that_are_not_numbers_are_refused_unless_their_box_is_empty_or_they_are_dropped():
+    checked = tf.function(checked_poses, autograph=False)
+    poses = np.zeros([3, 2, 4, 3], np.float32)
+    poses[1, 1, 2, 0] = np.nan
+    boxes = np.array([[1, 2, 3, 4, 1], [9, 9, 0, 0, 1], [5, 6, 7, 8, 1]], np.float32)
+    np.testing.assert_array_equal(checked(poses, boxes, False), poses)
+    poses[2, 0, 0, 0] = np.inf
+    np.testing.assert_array_equal(checked(poses, boxes, True), poses)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"not finite.*\[\[5 6 7 8 1\]\]"):
+        checked(poses, boxes, False)
 
 
 def test_requirements_store_no_functions_in_the_graph():

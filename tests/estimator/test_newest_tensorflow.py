@@ -31,7 +31,7 @@ results = {
                                  suppress_implausible_poses=False),
     "estimate": model.estimate_poses(image, [[20, 10, 60, 90], [5, 5, 30, 80]], num_aug=3,
                                      distortion_coeffs=[0.1, 0, 0, 0], skeleton="smpl_24"),
-    "serve": {k: v.values for k, v in model.signatures["serving_default"](
+    "serve": model.signatures["detect_poses_batched"](
         images=tf.constant(image[None]), intrinsic_matrix=tf.fill([1, 3, 3], -1.0),
         distortion_coeffs=tf.zeros([1, 5]), extrinsic_matrix=tf.eye(4)[None],
         world_up_vector=tf.constant([0.0, -1, 0]), default_fov_degrees=tf.constant(55.0),
@@ -39,7 +39,8 @@ results = {
         num_aug=tf.constant(2), average_aug=tf.constant(True), skeleton=tf.constant(""),
         detector_threshold=tf.constant(0.0), detector_nms_iou_threshold=tf.constant(0.5),
         max_detections=tf.constant(2), detector_flip_aug=tf.constant(True),
-        suppress_implausible_poses=tf.constant(False)).items()},
+        suppress_implausible_poses=tf.constant(False)),
+    "serve_default": model.signatures["serving_default"](images=tf.constant(image[None])),
 }
 np.savez(sys.argv[3], version=tf.__version__, **{
     f"{call}/{key}": np.asarray(v) for call, d in results.items() for key, v in d.items()})

@@ -75,6 +75,32 @@ def test_saved_model_explains_invalid_inputs(model, arguments, message):
             result()
 
 
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"boxes": BOXES + np.float32([9999, 0, 0, 0])}, "boxes must overlap their image"),
+        ({"boxes": np.full([1, 4], np.nan)}, "boxes must not hold NaN"),
+        ({"intrinsic_matrix": np.diag([1e30, 1e30, 1])}, "Poses are not finite"),
+        ({"intrinsic_matrix": np.diag([1e-20, 1e-20, 1])}, "Poses are not finite"),
+        (
+            {"intrinsic_matrix": np.diag([50, 50, 1]), "distortion_coeffs": [1e10, 0, 0, 0]},
+            "Poses are not finite",
+        ),
+    ],
+)
+def test_no_poses_that_are_not_numbers_are_returned(model, arguments, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        model.estimate_poses(**{"image": IMAGE, "boxes": BOXES, "num_aug": 2, **arguments})
+
+
+def test_a_box_without_extent_has_a_pose_of_nan_and_leaves_the_others_alone(model):
+    boxes = np.array([BOXES[0], [10, 10, 0, 0], BOXES[1]], np.float32)
+    poses = model.estimate_poses(IMAGE, boxes, num_aug=2)["poses3d"].numpy()
+    assert np.isnan(poses[1]).all()
+    expected = model.estimate_poses(IMAGE, BOXES, num_aug=2)["poses3d"]
+    np.testing.assert_allclose(poses[[0, 2]], expected, rtol=1e-5)
+
+
 def test_numbers_of_rows_must_agree(model):
     images = np.stack([IMAGE] * 3)
     ragged = tf.RaggedTensor.from_row_lengths(BOXES, [1, 1])
