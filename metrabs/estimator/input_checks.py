@@ -98,9 +98,9 @@ def checked_boxes(images: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     meets_image = tf.reduce_all((boxes[:, :2] <= image_size) & (boxes[:, :2] + size >= 0), axis=1)
     is_empty = longer_side == 0
     requirements = [
-        (tf.math.is_finite(boxes), "boxes must not hold NaN or infinity."),
+        (tf.reduce_all(tf.math.is_finite(boxes), axis=1), "boxes must not hold NaN or infinity."),
         (
-            size >= 0,
+            tf.reduce_all(size >= 0, axis=1),
             "boxes must be left, top, width, height in pixels, without negative widths or "
             "heights.",
         ),
@@ -109,10 +109,7 @@ def checked_boxes(images: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
             f"The longer side of boxes must be at least {MIN_BOX_SIDE_PX} and at most "
             f"{MAX_BOX_SIDE_PX:.0f} pixels.",
         ),
-        (
-            is_empty | meets_image,
-            "boxes must overlap their image.",
-        ),
+        (is_empty | meets_image, "boxes must overlap their image."),
     ]
     return _require_of_boxes(boxes, requirements)
 
@@ -120,9 +117,8 @@ def checked_boxes(images: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
 def _require_of_boxes(
     boxes: tf.Tensor, requirements: list[tuple[tf.Tensor, str]]
 ) -> tf.Tensor:
-    """Returns boxes if all conditions hold, else fails and prints the first box that is wrong."""
-    for condition, message in requirements:
-        is_right = tf.reduce_all(tf.reshape(condition, [tf.shape(boxes)[0], -1]), axis=1)
+    """Returns boxes `[n, 4]` if all conditions `[n]` hold, else prints the first wrong box."""
+    for is_right, message in requirements:
         first_wrong = tf.boolean_mask(boxes, tf.logical_not(is_right))[:1]
         check = require(tf.reduce_all(is_right), f"{message} Given:", first_wrong)
         with tf.control_dependencies([check] if check is not None else []):

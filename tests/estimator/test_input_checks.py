@@ -109,7 +109,7 @@ def test_bad_settings_of_the_detector_are_explained(threshold, overlap, side, me
 def test_valid_boxes_and_those_without_extent_come_back_as_they_are():
     checked = tf.function(checked_boxes, autograph=False)
     boxes = np.array(
-        [[-5, -5, 0, 9], [70, 50, 400, 500], [900, 900, 0, 0], [-10, 0, 10, 0.01]], np.float32
+        [[5, -5, 0, 9], [70, 50, 400, 500], [900, 900, 0, 0], [-10, 0, 10, 0.01]], np.float32
     )
     images = tf.zeros([1, 60, 80, 3], tf.uint8)
     np.testing.assert_array_equal(checked(images, boxes), boxes)
