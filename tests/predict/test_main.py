@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from metrabs.predict import __main__ as command
-from tests.predict.fakes import FakeModel, write_image
+from tests.predict.fakes import FakeModel, write_image, write_video
 
 
 @pytest.fixture
@@ -32,6 +32,27 @@ def test_command_predicts(model, tmp_path, capsys):
     assert "1 file done, 1 person" in capsys.readouterr().out
     assert run(tmp_path, "--num-aug=2", "--max-detections=1", "--world_up=0,0,1") == 0
     assert "1 finished earlier" in capsys.readouterr().out
+
+
+def test_people_in_videos_are_counted_per_frame(model, tmp_path, capsys):
+    write_video(tmp_path / "in/clip.avi", 5)
+    write_image(tmp_path / "in/a.png", 90)
+    assert run(tmp_path) == 0
+    assert "2 files done, 6 people in 6 frames: " in capsys.readouterr().out
+
+
+def test_finished_folder_needs_neither_model_nor_tensorflow(model, tmp_path):
+    write_image(tmp_path / "in/a.png", 90)
+    assert run(tmp_path) == 0
+    arguments = [str(tmp_path / "in"), "--model=fake", f"--output={tmp_path / 'out'}",
+                 "--skeleton=three", "--noprogress"]
+    program = (
+        "import sys; from metrabs.predict.__main__ import main; "
+        f"code = main({arguments}); sys.exit(code or 'tensorflow' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("0 files done, 0 people, 1 finished earlier")
 
 
 def test_formats_and_pictures_can_be_chosen(model, tmp_path):
@@ -79,13 +100,13 @@ def test_mistakes_end_in_one_line(arguments, code, message, model, tmp_path, cap
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_a_mistake_does_not_hinder_the_next_call(model, tmp_path):
+def test_a_mistake_does_not_affect_the_next_call(model, tmp_path):
     write_image(tmp_path / "in/a.png", 90)
     assert run(tmp_path, "--skeleton=other") == 1
     assert run(tmp_path) == 0
 
 
-def test_interruption_is_said_in_one_line(model, tmp_path, capsys):
+def test_interruption_is_reported_in_one_line(model, tmp_path, capsys):
     write_image(tmp_path / "in/a.png", 90)
 
     def interrupt(images, **arguments):
@@ -107,7 +128,7 @@ def test_files_of_other_content_count_as_other_settings(model, tmp_path, capsys)
     assert "other settings (boxes was" in capsys.readouterr().err
 
 
-def test_model_without_detector_is_mentioned(model, tmp_path, capsys):
+def test_model_without_detector_is_reported(model, tmp_path, capsys):
     model.detector = None
     write_image(tmp_path / "in/a.png", 0)
     assert run(tmp_path) == 0

@@ -13,22 +13,22 @@ CAMERA = CameraChoice()
 
 
 @pytest.mark.parametrize("size_wh", [(64, 48), (801, 603), (3001, 1003), (48, 640)])
-def test_pictures_have_even_sides_and_a_size_to_look_at(size_wh):
+def test_overlays_have_even_sides_and_display_size(size_wh):
     image = np.zeros([size_wh[1], size_wh[0], 3], np.uint8)
     poses = frame_poses(2)
-    picture = draw_overlay(image, poses, SKELETON, CAMERA, space_of_frames([poses], CAMERA))
-    height, width = picture.shape[:2]
+    overlay = draw_overlay(image, poses, SKELETON, CAMERA, space_of_frames([poses], CAMERA))
+    height, width = overlay.shape[:2]
     assert height % 2 == 0 and width % 2 == 0
     assert 700 <= max(height, width - height // 2) <= 1604
-    assert not np.array_equal(picture[:, : width - height // 2], 0 * picture[:, : width
+    assert not np.array_equal(overlay[:, : width - height // 2], 0 * overlay[:, : width
                                                                              - height // 2])
 
 
-def test_image_without_people_is_shown_as_it_is():
+def test_image_without_people_is_shown_unchanged():
     image = np.full([720, 960, 3], 77, np.uint8)
     nobody = frame_poses(0)
-    picture = draw_overlay(image, nobody, SKELETON, CAMERA, space_of_frames([nobody], CAMERA))
-    np.testing.assert_array_equal(picture[:, :960], image)
+    overlay = draw_overlay(image, nobody, SKELETON, CAMERA, space_of_frames([nobody], CAMERA))
+    np.testing.assert_array_equal(overlay[:, :960], image)
 
 
 def test_skeletons_are_drawn_where_the_joints_are():
@@ -37,12 +37,12 @@ def test_skeletons_are_drawn_where_the_joints_are():
         frame_poses(1), poses2d_px=np.array([[[500.0, 600], [450, 600], [550, 600]]]),
         boxes_ltwh_px=np.zeros([1, 4]),
     )
-    picture = draw_overlay(image, poses, SKELETON, CAMERA, space_of_frames([poses], CAMERA))
-    rows, columns = np.nonzero(picture[100:, :720].max(axis=-1) > 150)
+    overlay = draw_overlay(image, poses, SKELETON, CAMERA, space_of_frames([poses], CAMERA))
+    rows, columns = np.nonzero(overlay[100:, :720].max(axis=-1) > 150)
     assert abs(rows.mean() + 100 - 600) < 3 and abs(columns.mean() - 500) < 3
 
 
-def test_views_show_the_camera_frame_whatever_frame_the_poses_are_in():
+def test_views_show_the_camera_frame_for_poses_in_any_frame():
     world_to_camera = np.array([[0.0, 1, 0, 5], [0, 0, -1, 7], [-1, 0, 0, 9], [0, 0, 0, 1]])
     world = CameraChoice(extrinsic_matrix=world_to_camera, world_up=(0.0, 0.0, 1.0))
     poses_cam = frame_poses(2)

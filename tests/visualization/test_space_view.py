@@ -67,3 +67,15 @@ def test_no_people_give_an_empty_floor():
     space = space_of([])
     panel = draw_turned_view(np.zeros([0, 2, 3]), LINE, space, 120)
     assert len(colored(panel)) == 0 and panel.std() > 0
+
+
+def test_number_of_people_outside_is_written_on_the_view(monkeypatch):
+    titles = []
+    monkeypatch.setattr("metrabs.visualization.space_view.cv2.putText",
+                        lambda canvas, text, *args: titles.append(text))
+    space = space_of([STANDING])
+    far = STANDING + [0, 0, 90000]
+    draw_top_view(STANDING, LINE, space, 100)
+    draw_top_view(np.concatenate([STANDING, far, far]), LINE, space, 100)
+    assert titles[0] == "from above, grid 0.5 m"
+    assert titles[1] == "from above, grid 0.5 m, 2 outside"
