@@ -1,7 +1,7 @@
-"""How well the predictions in different skeleton formats agree with each other.
+"""Consistency of the predictions in different skeleton formats.
 
-Formats define joints of the same name at slightly different places, so predictions of two formats
-may and should differ, by the true offset between both definitions. Where an image is annotated in
+Formats define joints of the same name at slightly different positions, so predictions of two
+formats should differ by the true offset between both definitions. Where an image is annotated in
 several formats at once, this offset is known for every pair of joints of the same body part:
 
     disagreement(f, g) = (pred_f - pred_g) - (true_f - true_g) = error_f - error_g
@@ -11,8 +11,8 @@ shift of the whole person does not count. It is split into the part along the vi
 and the part across it (lateral), since models with separate heads mainly disagree about depth.
 
 The inconsistency of an image is the mean length of the disagreements over all pairs of formats of
-a body part, and then over the body parts, so that a part which all formats have does not
-outweigh the others.
+a body part, then over the body parts, so that a part that all formats have does not outweigh the
+others.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from metrabs.geometry.pose_distances import mean_over_valid
 
 @dataclasses.dataclass(frozen=True)
 class FormatConsistency:
-    """Inconsistency of images. What is NaN among the predictions makes the results NaN.
+    """Inconsistency of images. NaN among the predictions makes the results NaN.
 
     Attributes:
-        total_mm: mean length of the disagreements `[images]`.
-        depth_mm: mean absolute part along the viewing ray `[images]`.
-        lateral_mm: mean length of the part across it `[images]`.
-        is_known: whether some body part has two annotated formats `[images]`; the values of other
+        total_mm: Mean length of the disagreements `[images]`.
+        depth_mm: Mean absolute part along the viewing ray `[images]`.
+        lateral_mm: Mean length of the part across it `[images]`.
+        is_known: Whether any body part has two annotated formats `[images]`; the values of other
             images are NaN.
-        total_by_part_mm: mean over the images of the total, for every body part.
+        total_by_part_mm: Mean of the total over the images, for each body part.
     """
 
     total_mm: np.ndarray
@@ -48,7 +48,7 @@ class FormatConsistency:
     total_by_part_mm: dict[str, float]
 
     def means(self) -> dict[str, float]:
-        """Returns the means over all images where they are known: total, depth, lateral (mm)."""
+        """Returns the means over all images with known values: total, depth, lateral (mm)."""
         values = {"total": self.total_mm, "depth": self.depth_mm, "lateral": self.lateral_mm}
         return {name: mean_over_valid(value, self.is_known) for name, value in values.items()}
 
@@ -59,8 +59,9 @@ def group_joints(
     """Finds the body parts that at least two formats have.
 
     Args:
-        joint_names: names such as 'lelb_h36m', 'lelb_coco', 'lelb'.
-        base_name: removes the format from a name (`metrabs.skeletons.tables.base_name`).
+        joint_names: Names such as 'lelb_h36m', 'lelb_coco', 'lelb'.
+        base_name: Function that removes the format from a name, such as
+            `metrabs.skeletons.tables.base_name`.
 
     Returns:
         {base name: indices of its joints}.
@@ -80,13 +81,13 @@ def format_consistency(
     """Measures the inconsistency of predicted poses.
 
     Args:
-        pred_mm: predicted camera-space poses `[images, joints, 3]`, mm.
-        true_mm: true camera-space poses in all formats, same shape.
-        groups: joints of the same body part, see `group_joints`.
-        mask: bool `[images, joints]`, joints whose truth is known; None means all.
+        pred_mm: Predicted camera-space poses `[images, joints, 3]`, mm.
+        true_mm: True camera-space poses in all formats, same shape.
+        groups: Joints of the same body part, see `group_joints`.
+        mask: bool `[images, joints]`, which joints have a known truth; None: all.
 
     Raises:
-        UserError: there is no body part with two formats.
+        UserError: no body part occurs in two formats.
     """
     if not groups:
         raise UserError(
@@ -130,7 +131,7 @@ def _part_disagreement(
 
 
 def _masked_mean(values: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
-    """Averages valid entries along an axis, NaN where there is none; the mask lacks the last."""
+    """Averages valid entries `[..., d]` along an axis, NaN without any; the mask is `[...]`."""
     count = mask.sum(axis=axis)[..., np.newaxis]
     total = np.where(mask[..., np.newaxis], values, 0).sum(axis=axis)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)

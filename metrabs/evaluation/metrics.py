@@ -72,9 +72,9 @@ def wacv_metrics(
     after Procrustes alignment. Millimetres and percent.
 
     Args:
-        pred_mm: predicted poses `[n, joints, 3]`, camera or world space, mm.
-        true_mm: true poses, same shape and frame.
-        root: index of the root joint.
+        pred_mm: Predicted poses `[n, joints, 3]`, camera or world space, mm.
+        true_mm: True poses, same shape and frame.
+        root: Index of the root joint.
         mask: bool `[n, joints]`; None means that all joints are valid.
     """
     relative, relative_mask = relative_distances(pred_mm, true_mm, mask, root)

@@ -274,7 +274,7 @@ class ResultTable(Report):
         """Returns the line of benchmark names, each above all of its columns.
 
         Args:
-            widths: of all columns, that of the models first; columns below a long name are
+            widths: Of all columns, that of the models first; columns below a long name are
                 widened, in place.
         """
         line = " " * widths[0]

@@ -1,4 +1,4 @@
-"""What is known about the camera, and reading it from calibration files."""
+"""Known properties of the camera, and reading them from calibration files."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _DISTORTION_NAMES = (
 _EXTRINSICS_NAMES = ("extrinsic_matrix", "extrinsics")
 _MAX_DISTORTION_COEFFS = 12
 _FORMATS = (
-    "a .json, .npz or OpenCV .yml file with the entries intrinsic_matrix, distortion_coeffs, "
+    "a .json, .npz or OpenCV .yml file with entries intrinsic_matrix, distortion_coeffs, "
     "extrinsic_matrix, or a .npy or .txt file with one matrix"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class CameraChoice:
-    """What is known about the camera of all inputs.
+    """Known properties of the camera of all inputs.
 
     Attributes:
-        intrinsic_matrix: `[3, 3]` in pixels; None: it follows from the field of view.
+        intrinsic_matrix: `[3, 3]` in pixels; None: derived from the field of view.
         distortion_coeffs: `[n]`, n <= 12, in OpenCV's order.
         extrinsic_matrix: `[4, 4]` world -> camera, translation in mm; None: poses stay in the
             camera frame.
-        fov_degrees: field of view over the longer image side, where intrinsics are unknown.
+        fov_degrees: Field of view over the longer image side, where intrinsics are unknown.
         world_up: `[3]`, the upward direction in the world frame.
     """
 
@@ -49,7 +49,7 @@ class CameraChoice:
 
     @property
     def frame(self) -> str:
-        """'world' or 'camera': the frame of the 3D poses."""
+        """Frame of the 3D poses: 'world' or 'camera'."""
         return "camera" if self.extrinsic_matrix is None else "world"
 
     @property
@@ -96,17 +96,19 @@ def read_camera(
     """Reads calibration files.
 
     Args:
-        intrinsics: a .json, .npz or OpenCV .yml/.xml file with an `intrinsic_matrix` and perhaps
-            `distortion_coeffs` and `extrinsic_matrix`, or a .npy or .txt file of a 3x3 matrix.
-        extrinsics: a file of the same kinds with an `extrinsic_matrix`, `[4, 4]` or `[3, 4]`.
-        fov_degrees: where there are no intrinsics.
-        world_up: `[3]`.
+        intrinsics: A .json, .npz or OpenCV .yml/.xml file with an `intrinsic_matrix`, and maybe
+            `distortion_coeffs` and `extrinsic_matrix`; or a .npy or .txt file of a 3x3 matrix.
+        extrinsics: A file in one of these formats with an `extrinsic_matrix` `[4, 4]` or `[3, 4]`.
+        fov_degrees: Field of view over the longer image side, used without intrinsics.
+        world_up: `[3]`, the upward direction in the world frame.
 
     Raises:
-        UserError: a file is unreadable or its numbers are no camera's.
+        UserError: a file is unreadable or its numbers do not describe a camera.
     """
     if not 0 < fov_degrees < 180:
-        raise UserError(f"--fov={fov_degrees} is no field of view; it must be in 0..180 degrees.")
+        raise UserError(
+            f"--fov={fov_degrees} is not a field of view; give an angle between 0 and 180 degrees."
+        )
     if not np.isfinite(world_up).all() or not np.any(world_up):
         raise UserError(
             f"--world_up must be three finite numbers, not all zero, such as 0,-1,0, not "
@@ -129,7 +131,7 @@ def read_camera(
 
 
 def _read_fields(path: PathLike) -> dict[str, Any]:
-    """Reads named arrays; a file of one plain array has it under the name ''."""
+    """Reads named arrays; the name of a single plain array is ''."""
     file = pathlib.Path(path)
     try:
         if file.suffix in (".yml", ".yaml", ".xml"):
@@ -190,7 +192,7 @@ def _check_distortion(value: Any, path: PathLike) -> np.ndarray:
         coeffs = coeffs[:_MAX_DISTORTION_COEFFS]
     if len(coeffs) > _MAX_DISTORTION_COEFFS:
         raise UserError(
-            f"'{path}' has {len(coeffs)} distortion coefficients; the model knows up to "
+            f"'{path}' has {len(coeffs)} distortion coefficients; the model supports up to "
             f"{_MAX_DISTORTION_COEFFS} (k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4), no tilted sensors."
         )
     return coeffs if len(coeffs) else np.zeros(5)

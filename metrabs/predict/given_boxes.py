@@ -1,4 +1,4 @@
-"""Boxes of people that the user gives in a file, in place of a detector."""
+"""Boxes of people, given by the user in a file instead of a detector."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _EXPECTED = (
 
 
 class GivenBoxes:
-    """Boxes by name of the input; inputs and frames that are not in the file have none.
+    """Boxes by name of the input; inputs and frames not in the file have none.
 
     Args:
-        path: of a JSON file.
+        path: JSON file.
 
     Raises:
-        UserError: it cannot be read or holds something else.
+        UserError: the file is unreadable or has other content.
     """
 
     def __init__(self, path: PathLike) -> None:
@@ -43,10 +43,10 @@ class GivenBoxes:
                 from error
 
     def check_names(self, sources: Sequence[Source]) -> None:
-        """Makes sure that the boxes belong to the inputs.
+        """Checks that the boxes belong to the inputs.
 
         Raises:
-            UserError: not one of the inputs has an entry.
+            UserError: none of the inputs has an entry.
         """
         if not any(source.name in self._boxes for source in sources):
             raise UserError(
@@ -55,7 +55,7 @@ class GivenBoxes:
             )
 
     def of(self, source: Source, frame: Frame) -> np.ndarray:
-        """Returns `[n, 4]`: left, top, width, height in pixels."""
+        """Returns the boxes of a frame `[n, 4]`: left, top, width, height in pixels."""
         return self._boxes.get(source.name, {}).get(frame.index, np.zeros([0, 4], np.float32))
 
 

@@ -17,12 +17,12 @@ from metrabs.files import PathLike
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
-# So many frames in a row that cannot be decoded mean that nothing follows.
+# After this many consecutive undecodable frames, the video is considered to have ended.
 _MAX_DAMAGED_FRAMES = 30
 
 Item = TypeVar("Item")
 Report = Callable[[str], None]
-"""Takes a message about something that had to be skipped."""
+"""Receives a message about something that was skipped."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Source:
     """An image or a video.
 
     Attributes:
-        path: of the file.
-        name: relative to the folder that was given, with its suffix; outputs are named after it.
-        is_video: whether it has several frames.
+        path: Path of the file.
+        name: Path relative to the given folder, with suffix; outputs are named after it.
+        is_video: Whether it is a video.
     """
 
     path: pathlib.Path
@@ -46,8 +46,8 @@ class Frame:
 
     Attributes:
         image: uint8 RGB `[h, w, 3]`.
-        index: of the frame in its video; 0 for images.
-        time_s: seconds from the start of the video; None for images.
+        index: Index of the frame in its video; 0 for images.
+        time_s: Seconds from the start of the video; None for images.
     """
 
     image: np.ndarray
@@ -58,15 +58,15 @@ class Frame:
 def find_sources(
     inputs: Sequence[PathLike], output: Optional[pathlib.Path] = None
 ) -> list[Source]:
-    """Finds the images and videos that the given files and folders mean, sorted by name.
+    """Finds images and videos in the given files and folders, sorted by name.
 
     Args:
-        inputs: files, or folders, in which everything with a known suffix counts, at any depth.
-        output: folder whose content is no input, even if it lies within one of the folders.
+        inputs: Files, and folders, which are searched for known suffixes at any depth.
+        output: Folder of outputs, which are never inputs, even within one of the folders.
 
     Raises:
-        UserError: something does not exist, there is nothing, two inputs have the same name, or
-            a folder lies in that of the outputs.
+        UserError: an input does not exist, nothing is found, two inputs have the same name, or an
+            input folder lies in that of the outputs.
     """
     sources: dict[str, Source] = {}
     for given in map(pathlib.Path, inputs):
@@ -86,7 +86,7 @@ def find_sources(
 
 
 def read_image(path: pathlib.Path) -> Optional[Frame]:
-    """Reads an image, upright as its EXIF data say; returns None if that is impossible."""
+    """Reads an image, rotated according to its EXIF data; returns None if it is unreadable."""
     try:
         data = np.fromfile(path, np.uint8)
         bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
@@ -96,11 +96,11 @@ def read_image(path: pathlib.Path) -> Optional[Frame]:
 
 
 def read_ahead(items: Iterable[Item], num_ahead: int) -> Iterator[Item]:
-    """Yields the same items, while another thread works on the next few.
+    """Yields the same items, while another thread prepares the next few.
 
     Args:
-        items: for instance a generator of frames; used by that thread alone.
-        num_ahead: how many items wait at most.
+        items: Items, such as a generator of frames; only that thread iterates over them.
+        num_ahead: Largest number of items that are prepared.
     """
     iterator, end = iter(items), object()
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=1)
@@ -117,11 +117,11 @@ class Video:
     """The frames of a video file.
 
     Args:
-        path: of the file.
+        path: Path of the file.
 
     Attributes:
-        fps: frames per second, 25 where the file does not tell.
-        num_frames: as announced by the file, 0 where it does not tell.
+        fps: Frames per second; 25 if unknown.
+        num_frames: Number of frames according to the file; 0 if unknown.
 
     Raises:
         UserError: the file cannot be opened as a video.
@@ -136,10 +136,10 @@ class Video:
         capture.release()
 
     def frames(self, report: Optional[Report] = None) -> Iterator[Frame]:
-        """Reads the frames in order, leaving out those that cannot be decoded.
+        """Reads the frames in order, skipping undecodable ones.
 
         Args:
-            report: is told about frames that were left out.
+            report: Receives a message about skipped frames.
         """
         report = report or (lambda message: None)
         capture, index, num_damaged = self._open(), 0, 0
@@ -156,7 +156,7 @@ class Video:
                     if num_damaged == 1:
                         report(f"{self.path}: frame {index} of {self.num_frames} is unreadable")
                 index += 1
-            report(f"{self.path}: it ends early, before frame {index - num_damaged + 1}")
+            report(f"{self.path}: the video ends early, before frame {index - num_damaged + 1}")
         finally:
             capture.release()
 
@@ -174,7 +174,7 @@ def _files_of(
         yield given, given.name
         return
     if not given.is_dir():
-        raise UserError(f"There is no '{given}'. Give an image, a video, or a folder with some.")
+        raise UserError(f"'{given}' does not exist. Give an image, a video, or a folder of them.")
     excluded = None if output is None else output.resolve()
     if excluded in (given.resolve(), *given.resolve().parents):
         raise UserError(

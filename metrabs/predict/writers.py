@@ -1,7 +1,7 @@
-"""Files of poses: JSON for reading by programs of any kind, CSV for tables, NPZ for NumPy.
+"""Files of poses: JSON for programs of any kind, CSV for tables, NPZ for NumPy.
 
-Every file tells joint names, units (mm, px) and the frame of the 3D poses. `camera`: origin in
-the camera, x right, y down, z forward. `world`: as the given extrinsics define it.
+Each file holds joint names, units (mm, px) and the frame of the 3D poses. `camera`: origin in
+the camera, x right, y down, z forward. `world`: as defined by the given extrinsics.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _AXES = {
 
 @dataclasses.dataclass(frozen=True)
 class PoseRecord:
-    """All poses of one image or video, with what is needed to understand them.
+    """All poses of one image or video, with all that is needed to interpret them.
 
     Attributes:
-        source: name of the image or video.
-        model: as the user named it.
-        skeleton_name: of the output format.
-        skeleton: names and edges of the joints.
-        camera: what was known about it.
-        image_size_wh: width and height in pixels.
-        fps: frames per second; None for images.
-        frame_indices: of the frames that follow, in their video.
-        frames: the people of each frame.
+        source: Name of the image or video.
+        model: Name of the model, as given by the user.
+        skeleton_name: Name of the output format.
+        skeleton: Names and edges of the joints.
+        camera: Known properties of the camera.
+        image_size_wh: Width and height in pixels.
+        fps: Frames per second; None for images.
+        frame_indices: Index of each of `frames` in the video.
+        frames: People of each frame.
     """
 
     source: str
@@ -55,7 +55,7 @@ class PoseRecord:
     frames: Sequence[FramePoses]
 
     def time_s(self, index: int) -> Optional[float]:
-        """Seconds from the start of the video; None for images."""
+        """Returns the seconds from the start of the video; None for images."""
         return None if self.fps is None else index / self.fps
 
     @property
@@ -84,7 +84,7 @@ def write_json(record: PoseRecord, path: pathlib.Path) -> None:
 
 
 def write_csv(record: PoseRecord, path: pathlib.Path) -> None:
-    """Writes one row per joint of each person; units and frame are in the names of columns."""
+    """Writes one row per joint of each person; column names contain units and frame."""
     frame = record.camera.frame
     header = ["frame", "time_s", "person", "score", "joint", f"x_{frame}_mm", f"y_{frame}_mm",
               f"z_{frame}_mm", "x_image_px", "y_image_px"]
@@ -100,11 +100,11 @@ def write_csv(record: PoseRecord, path: pathlib.Path) -> None:
 
 
 def write_npz(record: PoseRecord, path: pathlib.Path) -> None:
-    """Writes arrays with the n people of all frames after each other.
+    """Writes arrays of the n people of all frames, concatenated.
 
     `frame_index [n]`, `boxes_ltwh_px [n, 4]`, `scores [n]`, `poses3d_mm [n, J, 3]`,
     `poses2d_px [n, J, 2]`, `joint_names [J]`, `joint_edges [E, 2]`, `intrinsic_matrix`,
-    `distortion_coeffs`, `extrinsic_matrix`, and `description`, the JSON text of the rest.
+    `distortion_coeffs`, `extrinsic_matrix`, and `description`, a JSON string with the rest.
     """
     num_joints = len(record.skeleton.names)
     counts = [poses.num_people for poses in record.frames]
@@ -170,7 +170,7 @@ def _person(poses: FramePoses, i: int) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Optional[float]:
-    """A number with micrometres; None for what JSON has no number for."""
+    """Returns a number rounded to micrometres; None for NaN and infinity, unknown to JSON."""
     return round(float(value), _DECIMALS) if np.isfinite(value) else None
 
 

@@ -25,13 +25,13 @@ def test_joints_are_grouped_by_body_part_where_two_formats_have_it():
 
 @settings(max_examples=20, deadline=None)
 @given(shift=st.tuples(*[st.floats(-2000, 2000)] * 3))
-def test_an_error_that_all_formats_share_is_no_inconsistency(shift):
+def test_an_error_common_to_all_formats_is_not_an_inconsistency(shift):
     true = make_truth()
     result = format_consistency(true + np.array(shift), true, GROUPS)
     assert_close(result.total_mm, np.zeros(4), atol=1e-9)
 
 
-def test_errors_along_and_across_the_viewing_ray_are_told_apart():
+def test_errors_along_and_across_the_viewing_ray_are_distinguished():
     true = make_truth()
     middle = (true[:, 1] + true[:, 4]) / 2
     ray = middle / np.linalg.norm(middle, axis=-1, keepdims=True)
@@ -46,7 +46,7 @@ def test_errors_along_and_across_the_viewing_ray_are_told_apart():
         assert_close(values, np.repeat(np.array([expected]).T, 4, axis=1), atol=1e-9)
 
 
-def test_every_body_part_counts_the_same():
+def test_all_body_parts_have_the_same_weight():
     true = make_truth()
     pred = true.copy()
     pred[:, 0, 2] += 30  # disagrees with two formats, which agree with each other

@@ -24,7 +24,7 @@ def test_a_perfect_prediction_has_no_error():
         assert_close(value, 0.0 if "MPJPE" in name else 100.0, atol=1e-9)
 
 
-def test_numbers_come_in_the_order_of_the_evaluation():
+def test_numbers_are_in_the_order_of_the_evaluation():
     assert list(metrics.wacv_metrics(*make_poses(), root=0)) == [
         "MPJPE", "PA-MPJPE", "A-MPJPE", "PCK@50", "PCK@100", "PCK@150", "AUC@50", "AUC@100",
         "AUC@150", "CPS@100", "CPS@150", "CPS@200", "AUC-CPS@100", "AUC-CPS@150", "AUC-CPS@200",

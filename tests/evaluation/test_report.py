@@ -103,12 +103,12 @@ def test_many_protocols_get_their_own_marks():
     assert "(ab) protocol 27" in table.to_text()
 
 
-def test_a_number_without_protocol_is_refused():
+def test_a_number_without_protocol_is_rejected():
     with pytest.raises(UserError, match="needs its protocol"):
         Column("A", "PCK", "%", "higher", " ")
 
 
-def test_unknown_direction_is_refused():
+def test_unknown_direction_is_rejected():
     with pytest.raises(UserError, match="'up'. Known: higher, lower"):
         Column("A", "PCK", "%", "up", "all")
 

@@ -57,7 +57,7 @@ def test_3dpw_numbers_match_the_original(data):
     numbers = three_dpw.classic_numbers(*poses)
     assert list(numbers) == str(data["tdpw_table_header"]).split(" & ")
     assert_close(_values(numbers), data["tdpw_table_values_5decimals"], rtol=0, atol=_PRINTED)
-    assert_close(_values(three_dpw.pose_shares(*poses)),
+    assert_close(_values(three_dpw.ncps_by_threshold(*poses)),
                  data["tdpw_ncps_50_75_100_125_150_5decimals"], rtol=0, atol=_PRINTED)
 
 

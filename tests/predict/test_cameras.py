@@ -15,7 +15,7 @@ EXTRINSICS = [[0.0, 0, 1, 100], [1, 0, 0, 200], [0, 1, 0, 300]]
 
 
 def write(path, fields):
-    """Writes fields in the format that the suffix tells."""
+    """Writes fields in the format given by the suffix."""
     if path.suffix == ".json":
         path.write_text(json.dumps(fields))
     elif path.suffix == ".npz":
@@ -47,13 +47,13 @@ def test_calibration_files_of_all_kinds_are_read(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".txt"])
-def test_a_file_may_hold_one_matrix(suffix, tmp_path):
+def test_a_file_may_hold_a_single_matrix(suffix, tmp_path):
     camera = read_camera(write(tmp_path / f"k{suffix}", {"intrinsic_matrix": INTRINSICS}))
     np.testing.assert_allclose(camera.intrinsic_matrix, INTRINSICS)
     assert camera.frame == "camera" and not camera.distortion_coeffs.any()
 
 
-def test_extrinsics_may_come_from_a_file_of_their_own(tmp_path):
+def test_extrinsics_may_be_in_a_separate_file(tmp_path):
     (tmp_path / "e.json").write_text(json.dumps(EXTRINSICS))
     camera = read_camera(extrinsics=tmp_path / "e.json")
     # World x becomes camera y: (1, 0, 0) -> R (1, 0, 0) + t = (0, 1, 0) + (100, 200, 300).
@@ -79,7 +79,7 @@ def test_field_of_view_spans_the_longer_side():
         ({"K": INTRINSICS, "extrinsic_matrix": np.ones([4, 4]).tolist()}, "rotation"),
     ],
 )
-def test_numbers_that_are_no_camera_are_refused(fields, message, tmp_path):
+def test_numbers_that_are_not_a_camera_are_rejected(fields, message, tmp_path):
     (tmp_path / "camera.json").write_text(json.dumps(fields))
     with pytest.raises(UserError, match=message):
         read_camera(tmp_path / "camera.json")
@@ -95,7 +95,7 @@ def test_unreadable_files_are_named(suffix, content, tmp_path):
         read_camera(path)
 
 
-def test_impossible_field_of_view_and_up_are_refused():
+def test_impossible_field_of_view_and_up_are_rejected():
     with pytest.raises(UserError, match="--fov"):
         read_camera(fov_degrees=180)
     with pytest.raises(UserError, match="--world_up"):

@@ -32,13 +32,13 @@ def test_boxes_belong_to_a_name_and_a_frame(tmp_path):
     "text", ["nonsense", "[]", '{"a": [[1, 2, 3]]}', '{"a": [[1, 2, 0, 4]]}', '{"a": {"x": []}}',
              '{"a": [[1, 2, 3, "b"]]}']
 )
-def test_other_content_is_refused(text, tmp_path):
+def test_other_content_is_rejected(text, tmp_path):
     (tmp_path / "boxes.json").write_text(text)
     with pytest.raises(UserError, match="boxes.json.* expected JSON"):
         GivenBoxes(tmp_path / "boxes.json")
 
 
-def test_boxes_of_other_inputs_are_refused(tmp_path):
+def test_boxes_of_other_inputs_are_rejected(tmp_path):
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps({"photo.jpg": []}))
     boxes, name = GivenBoxes(path), "folder/photo.jpg"

@@ -36,7 +36,7 @@ def read(path):
     return json.loads(path.read_text())
 
 
-def test_every_image_gets_its_files(model, tmp_path):
+def test_each_image_has_its_files(model, tmp_path):
     for name in ("a.jpg", "sub/b.png"):
         write_image(tmp_path / "in" / name, 90)
     summary = process(model, tmp_path / "in", tmp_path / "out", formats=("json", "csv", "npz"))
@@ -50,7 +50,7 @@ def test_every_image_gets_its_files(model, tmp_path):
     assert cv2.imread(str(tmp_path / "out/a.jpg.poses.jpg")) is not None
 
 
-def test_images_of_other_sizes_go_into_other_batches(model, tmp_path):
+def test_images_of_different_sizes_are_in_different_batches(model, tmp_path):
     for i, size_wh in enumerate([(64, 48), (64, 48), (64, 48), (32, 48), (32, 48)]):
         write_image(tmp_path / "in" / f"{i}.png", 90, size_wh)
     process(model, tmp_path / "in", tmp_path / "out", overlay_suffix=None)
@@ -61,7 +61,7 @@ def test_images_of_other_sizes_go_into_other_batches(model, tmp_path):
         assert len(read(tmp_path / f"out/{i}.png.json")["frames"][0]["people"]) == 1
 
 
-def test_finished_images_are_left_out_until_they_change(model, tmp_path):
+def test_finished_images_are_skipped_until_they_change(model, tmp_path):
     for name in ("a.png", "b.png"):
         write_image(tmp_path / "in" / name, 90)
     process(model, tmp_path / "in", tmp_path / "out")
@@ -74,7 +74,7 @@ def test_finished_images_are_left_out_until_they_change(model, tmp_path):
     assert process(model, tmp_path / "in", tmp_path / "out", overwrite=True).num_finished == 2
 
 
-def test_unreadable_images_are_reported_and_the_others_done(model, tmp_path):
+def test_unreadable_images_are_reported_and_skipped(model, tmp_path):
     write_image(tmp_path / "in/good.png", 90)
     (tmp_path / "in/bad.jpg").write_bytes(b"nonsense")
     (tmp_path / "in/bad.mp4").write_bytes(b"nonsense")

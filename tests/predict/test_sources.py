@@ -19,14 +19,14 @@ def test_folders_are_searched_at_any_depth_and_names_are_relative(tmp_path):
     assert found == [("a/c.jpg", False), ("a/clip.mp4", True), ("b.PNG", False)]
 
 
-def test_outputs_within_the_inputs_are_no_inputs(tmp_path):
+def test_outputs_within_the_inputs_are_not_inputs(tmp_path):
     for name in ("photo.jpg", "results/photo.jpg.poses.jpg"):
         write_image(tmp_path / name, 9)
     assert [s.name for s in find_sources([tmp_path], tmp_path / "results")] == ["photo.jpg"]
 
 
 @pytest.mark.parametrize("output", [".", "photos"])
-def test_a_folder_within_the_outputs_is_refused(output, tmp_path):
+def test_a_folder_within_the_outputs_is_rejected(output, tmp_path):
     write_image(tmp_path / "photos/photo.jpg", 9)
     with pytest.raises(UserError, match="lies in the folder of the results.*another --output"):
         find_sources([tmp_path / "photos"], tmp_path / output)
@@ -34,7 +34,7 @@ def test_a_folder_within_the_outputs_is_refused(output, tmp_path):
     assert [source.name for source in single] == ["photo.jpg"]
 
 
-def test_inputs_with_the_same_name_are_refused(tmp_path):
+def test_inputs_with_the_same_name_are_rejected(tmp_path):
     for name in ("a/photo.jpg", "b/photo.jpg"):
         write_image(tmp_path / name, 9)
     with pytest.raises(UserError, match="outputs of the same name"):
@@ -43,7 +43,7 @@ def test_inputs_with_the_same_name_are_refused(tmp_path):
 
 
 def test_missing_and_empty_inputs_are_explained(tmp_path):
-    with pytest.raises(UserError, match="There is no"):
+    with pytest.raises(UserError, match="does not exist"):
         find_sources([tmp_path / "missing"])
     with pytest.raises(UserError, match="no images or videos"):
         find_sources([tmp_path])
@@ -59,14 +59,14 @@ def test_image_is_read_as_rgb(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"nonsense"])
-def test_unreadable_images_give_nothing(content, tmp_path):
+def test_unreadable_images_are_none(content, tmp_path):
     path: pathlib.Path = tmp_path / "image.jpg"
     if content is not None:
         path.write_bytes(content)
     assert read_image(path) is None
 
 
-def test_frames_of_a_video_come_with_index_and_time(tmp_path):
+def test_frames_of_a_video_have_index_and_time(tmp_path):
     write_video(tmp_path / "clip.avi", 5)
     video = Video(tmp_path / "clip.avi")
     assert (video.fps, video.num_frames) == (10, 5)
@@ -88,7 +88,7 @@ def test_video_that_ends_early_is_reported(tmp_path):
     assert len(frames) == video.num_frames or "unreadable" in problems[0]
 
 
-def test_file_that_is_no_video_is_explained(tmp_path):
+def test_file_that_is_not_a_video_is_explained(tmp_path):
     (tmp_path / "clip.mp4").write_bytes(b"nonsense" * 99)
     with pytest.raises(UserError, match="cannot be read as a video"):
         Video(tmp_path / "clip.mp4")
@@ -100,7 +100,7 @@ def test_reading_ahead_keeps_items_and_order(num_ahead):
     assert list(read_ahead([], num_ahead)) == []
 
 
-def test_reading_ahead_is_bounded_and_ends_with_its_user():
+def test_reading_ahead_is_bounded_and_stops_with_its_consumer():
     taken = []
 
     def items():
@@ -114,7 +114,7 @@ def test_reading_ahead_is_bounded_and_ends_with_its_user():
     assert len(taken) <= 5
 
 
-def test_errors_while_reading_ahead_arrive_where_the_item_would():
+def test_errors_while_reading_ahead_are_raised_in_place_of_the_item():
     def items():
         yield 1
         raise UserError("damaged")

@@ -21,7 +21,7 @@ def record(request):
     )
 
 
-def test_json_tells_names_units_frame_and_camera(record, tmp_path):
+def test_json_contains_names_units_frame_and_camera(record, tmp_path):
     write_json(record, tmp_path / "poses.json")
     content = json.loads((tmp_path / "poses.json").read_text())
     assert content["joint_names"] == SKELETON.names
@@ -52,7 +52,7 @@ def test_csv_has_a_row_per_joint_with_units_and_frame_in_its_header(record, tmp_
                                                      abs=6e-4)
 
 
-def test_npz_joins_the_people_of_all_frames(record, tmp_path):
+def test_npz_concatenates_the_people_of_all_frames(record, tmp_path):
     write_npz(record, tmp_path / "poses.npz")
     with np.load(tmp_path / "poses.npz") as file:
         assert file["frame_index"].tolist() == [0, 0, 5]

@@ -1,7 +1,7 @@
-"""3DPW: how well predicted people fit annotated ones, frame by frame.
+"""3DPW: scores for associating predicted people with annotated ones, frame by frame.
 
-Either by the given 2D poses of the annotated people, or, as published, by masks of tracked people,
-which use no annotation.
+Scores compare predictions with the given 2D poses of annotated people or, as published, with masks
+of tracked people, which need no annotation.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _LINE_THICKNESS_PX = 8
 def scores_by_joints(
     given_px: np.ndarray, previous_px: Sequence[Optional[np.ndarray]], predicted_px: np.ndarray
 ) -> np.ndarray:
-    """Compares shoulders, elbows, hips and knees of annotated and predicted people.
+    """Scores how well shoulders, elbows, hips and knees of predictions match annotated people.
 
     Args:
-        given_px: 2D poses of the annotated people `[n, 18, 3]`, x, y and confidence.
-        previous_px: the last predicted 2D pose `[24, 2]` of each of them, or None. It stands in
+        given_px: Given 2D poses of the annotated people `[n, 18, 3]`, x, y and confidence.
+        previous_px: Last predicted 2D pose `[24, 2]` of each of them, or None. It is used instead
             where fewer than five joints are confident.
-        predicted_px: `[m, 24, 2]`.
+        predicted_px: Predicted 2D poses `[m, 24, 2]`.
 
     Returns:
         `[n, m]`, the mean over joints of max(0, 1 - distance / size of the predicted torso).
@@ -56,16 +56,16 @@ def scores_by_masks(
     masks: Sequence[np.ndarray], predicted_px: np.ndarray, image_size_wh: tuple[int, int],
     edges: Sequence[tuple[int, int]],
 ) -> np.ndarray:
-    """Compares masks of tracked people with drawn predictions.
+    """Scores how well masks of tracked people match drawn predictions.
 
     Args:
-        masks: of each person, `[h, w]`, non-zero inside; possibly smaller than the image.
-        predicted_px: `[m, 24, 2]` in the image.
-        image_size_wh: of the image.
-        edges: bones to draw.
+        masks: Mask of each person `[h, w]`, non-zero inside; may be smaller than the image.
+        predicted_px: Predicted 2D poses `[m, 24, 2]` in the image.
+        image_size_wh: Width and height of the image.
+        edges: Bones to draw.
 
     Returns:
-        `[n, m]` intersection over union.
+        `[n, m]`, intersection over union.
     """
     scores = np.zeros([len(masks), len(predicted_px)])
     for i, mask in enumerate(masks):

@@ -19,6 +19,7 @@ from metrabs.estimator.client import PredictionSettings
 from metrabs.evaluation.report import MetricGroup
 from metrabs.files import atomic_path
 from metrabs.geometry.camera import Camera
+from metrabs.settings import check_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +77,9 @@ class Benchmark(abc.ABC):
     SETTINGS: ClassVar[PredictionSettings]
     NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ()
     ENDING: ClassVar[str] = ".npz"
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
     def prediction_record(self) -> dict[str, Any]:
         """Returns the name of the benchmark and its settings that change predictions."""

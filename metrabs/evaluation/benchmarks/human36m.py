@@ -48,7 +48,7 @@ class Human36M(Benchmark):
         ORIGINAL_SETTINGS, skeleton="h36m_17")
     NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("only_s11",)
 
-    only_s11: bool = setting(False, "evaluate subject 11 alone")
+    only_s11: bool = setting(False, "evaluate only subject 11")
 
     @property
     def subjects(self) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ class MpiInf3dhp(Benchmark):
         ORIGINAL_SETTINGS, skeleton="mpi_inf_3dhp_17", detector_threshold=0.0, max_detections=1)
     NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("universal_skeleton",)
 
-    universal_skeleton: bool = setting(False, "compare with the poses of a standard skeleton")
+    universal_skeleton: bool = setting(False, "compare with the poses of the universal skeleton")
     aspect_scales_center: bool = setting(
         False, "let the pixel aspect scale the principal point of the test cameras, as in the "
         "original implementation (3.85 px in TS5 and TS6)")

@@ -1,4 +1,4 @@
-"""MuPoTS-3D: several people per frame, whom a detector finds and who are matched afterwards."""
+"""MuPoTS-3D: several people per frame, found by a detector and matched afterwards."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class MuPoTS(Benchmark):
         pred = _predicted(path, cameras)
         of_true, of_pred = protocol.match_people(true, pred)
         if not of_true.size:
-            raise UserError(f"None of the people in '{path}' is near an annotated one.")
+            raise UserError(f"None of the people in '{path}' is close to an annotated one.")
         universal_mm = np.array([person.universal_mm for _, person in valid])[of_true]
         matched = _Matched(
             pred.poses3d_cam_mm[of_pred], true.poses3d_cam_mm[of_true], universal_mm,
@@ -87,7 +87,7 @@ class MuPoTS(Benchmark):
 
 @dataclasses.dataclass(frozen=True)
 class _Matched:
-    """Predicted and true poses [m, 17, 3] of matched people, and where they are."""
+    """Predicted and true poses [m, 17, 3] of matched people, and their sequences."""
 
     pred_mm: np.ndarray
     true_mm: np.ndarray
@@ -128,7 +128,7 @@ def _predicted(path: pathlib.Path, cameras: dict[str, Camera]) -> protocol.Peopl
         sequence, _, file_name = name.rpartition("/")
         sequence = sequence.rpartition("/")[2]
         if sequence not in known:
-            raise UserError(f"'{path}' holds '{name}', which is no image of MuPoTS-3D.")
+            raise UserError(f"'{path}' holds '{name}', which is not an image of MuPoTS-3D.")
         sequences.append(known[sequence])
         frames.append(int(pathlib.PurePosixPath(file_name).stem.rpartition("_")[2]))
         poses_px.append(cameras[sequence].camera_to_image(pose_mm))

@@ -1,4 +1,4 @@
-"""The benchmarks on which models are evaluated: their frames, truth, predictions and numbers."""
+"""Table of the benchmarks on which models can be evaluated."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ BENCHMARKS = {
 
 
 def load_benchmark(name: str) -> type[Benchmark]:
-    """Imports the class of a benchmark.
+    """Returns the class of a benchmark.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: there is no benchmark of that name.
     """
     return import_registered("benchmark", name, BENCHMARKS)

@@ -1,4 +1,4 @@
-"""3DPW: all sequences; a detector finds people, who are associated with the annotated ones."""
+"""3DPW: all sequences; a detector finds people, which are associated with annotated ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SMOOTHING = ("none", "causal", "acausal")
 
 @dataclasses.dataclass(frozen=True)
 class ThreeDpw(Benchmark):
-    """The numbers of 3DPW for predicted joints, over all its sequences as is usual."""
+    """The numbers of 3DPW for predicted joints, by convention over all its sequences."""
 
     NAME: ClassVar[str] = "tdpw"
     TITLE: ClassVar[str] = "3D Poses in the Wild"
@@ -47,11 +47,11 @@ class ThreeDpw(Benchmark):
     ENDING: ClassVar[str] = ""
 
     gtassoc: bool = setting(
-        False, "associate people by the given 2D poses; default: by tracked masks in "
+        False, "associate people by the given 2D poses instead of tracked masks in "
         "3dpw-more/stcn-pred")
-    real_intrinsics: bool = setting(False, "the camera counts as known")
-    testset_only: bool = setting(False, "the official test split alone")
-    smoothing: str = setting("none", f"of tracks over time: {', '.join(_SMOOTHING)}")
+    real_intrinsics: bool = setting(False, "treat the camera as known")
+    testset_only: bool = setting(False, "evaluate only the official test split")
+    smoothing: str = setting("none", "smoothing of tracks over time", choices=_SMOOTHING)
 
     def sequences(self, data_root: pathlib.Path) -> list[str]:
         """Lists 'split/name'."""
@@ -76,7 +76,7 @@ class ThreeDpw(Benchmark):
         self, data_root: pathlib.Path, parts: Sequence[tuple[str, Predictions]],
         path: pathlib.Path,
     ) -> None:
-        """Writes a pickle of tracks per sequence, in the form of the benchmark.
+        """Writes a pickle of tracks for each sequence, in the format of the benchmark.
 
         Each holds `jointPositions`, metres in camera space [people, frames, 24, 3].
         """
@@ -90,8 +90,6 @@ class ThreeDpw(Benchmark):
 
     def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
         """Evaluates a folder of tracks."""
-        if self.smoothing not in _SMOOTHING:
-            raise UserError(f"smoothing is one of {', '.join(_SMOOTHING)}, not {self.smoothing}.")
         poses = [self._poses_of_sequence(data_root, path, name)
                  for name in self.sequences(data_root)]
         pred_mm, true_mm = (np.concatenate(arrays) for arrays in zip(*poses))
@@ -99,7 +97,7 @@ class ThreeDpw(Benchmark):
         if not is_found.all():
             raise UserError(
                 f"'{path}' has no pose for {np.sum(~is_found)} of {len(is_found)} people and "
-                "frames, since a person was found in no frame of a sequence. Use a lower "
+                "frames, since a person was not found in any frame of a sequence. Use a lower "
                 "--detector_threshold."
             )
         text = (f"{'test split' if self.testset_only else 'all sequences'}, 24 SMPL joints "
@@ -110,9 +108,9 @@ class ThreeDpw(Benchmark):
             MetricGroup("Official", f"{text}; PCK and NCPS of the major joints",
                         protocol.classic_numbers(pred_mm, true_mm)),
             MetricGroup("Worst joint", f"{text}; major joints after Procrustes alignment",
-                        protocol.pose_shares(pred_mm, true_mm)),
+                        protocol.ncps_by_threshold(pred_mm, true_mm)),
             MetricGroup("PCK", f"{text}; major joints",
-                        protocol.joint_shares(pred_mm, true_mm)),
+                        protocol.pck_by_threshold(pred_mm, true_mm)),
         ]
 
     def _poses_of_sequence(
@@ -153,7 +151,7 @@ class ThreeDpw(Benchmark):
                 if person < len(tracks):
                     tracks[person, number] = predictions.poses3d_world_mm[indices[j]]
                     previous[person] = poses_px[j]
-        return _continued(tracks)
+        return _fill_gaps(tracks)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,8 +174,8 @@ def _mask_frames(
     path = data_root / "3dpw-more/stcn-pred" / f"{sequence.rpartition('/')[2]}.pkl"
     if not path.exists():
         raise UserError(
-            f"There are no tracked masks '{path}', by which people are associated. Provide them "
-            "(a pickled list with a list of COCO run-length masks for every frame), or give "
+            f"The tracked masks '{path}', by which people are associated, do not exist. Provide "
+            "them (a pickled list with a list of COCO run-length masks for each frame), or give "
             "--gtassoc to associate people by the given 2D poses."
         )
     encoded = read_pickle(path)
@@ -187,11 +185,11 @@ def _mask_frames(
     return _MaskFrames(encoded, (width, height))
 
 
-def _continued(tracks: np.ndarray) -> np.ndarray:
+def _fill_gaps(tracks: np.ndarray) -> np.ndarray:
     """Repeats the last pose where a person was not found.
 
-    Deviation: before a person was found first, it has the first pose found. The release has NaN
-    there, which makes all its numbers NaN.
+    Deviation: frames before a person is first found get the first pose found. In the original
+    implementation they are NaN, which makes all its numbers NaN.
     """
     last = tracks.shape[1] - 1
     for number, known in [*((i, i - 1) for i in range(1, last + 1)),

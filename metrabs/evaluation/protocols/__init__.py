@@ -1,1 +1,5 @@
-"""One module per benchmark: which numbers its protocol computes from poses, and how."""
+"""Protocols of benchmarks: pure functions from arrays of poses to numbers; they read no files.
+
+The frames, settings and truth of a benchmark are in the module of the same name in
+`metrabs.evaluation.benchmarks`.
+"""

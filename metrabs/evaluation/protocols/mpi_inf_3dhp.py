@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP: the valid frames of TS1 to TS6, 17 joints relative to the pelvis."""
+"""Numbers of MPI-INF-3DHP: the valid frames of TS1 to TS6, 17 joints relative to the pelvis."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def classic_numbers(
     scenes: Sequence[str],
     procrustes: bool = False,
 ) -> dict[str, float]:
-    """Computes PCK@150 by activity and scene, and PCK, AUC and MPJPE of everything.
+    """Computes PCK@150 by activity and by scene, and PCK, AUC and MPJPE of all poses.
 
     Args:
-        pred_mm: predicted poses `[n, 17, 3]`, mm.
-        true_mm: true poses, same shape and frame.
-        activities: activity of each pose, from `ACTIVITIES`.
-        scenes: scene of each pose, from `SCENES`.
-        procrustes: align every pose rigidly with scale.
+        pred_mm: Predicted poses `[n, 17, 3]`, mm.
+        true_mm: True poses, same shape and frame.
+        activities: Activity of each pose, from `ACTIVITIES`.
+        scenes: Scene of each pose, from `SCENES`.
+        procrustes: Whether each pose is aligned rigidly with scale.
 
     Returns:
-        13 numbers by name, percent, the last, 'MPJPE', in mm. PCK and AUC are over the first 14
-        joints, AUC as the dataset's own script defines it, MPJPE is over all 17.
+        13 numbers by name, in percent except for the last, 'MPJPE', in mm. PCK and AUC are over
+        the first 14 joints, AUC as in the dataset's own script; MPJPE is over all 17.
     """
     if procrustes:
         distances, _ = aligned_distances(pred_mm, true_mm)
@@ -43,7 +43,7 @@ def classic_numbers(
     limbs = distances[:, :NUM_PCK_JOINTS]
 
     def pck_of(labels: Sequence[str], label: str) -> float:
-        """PCK of the poses with a label."""
+        """Returns the PCK of the poses with a label."""
         return metrics.pck(limbs[np.asarray(labels) == label], PCK_THRESHOLD_MM)
 
     return {
@@ -58,11 +58,12 @@ def classic_numbers(
 def wacv_numbers(
     pred_mm: np.ndarray, true_mm: np.ndarray, scenes: Sequence[str]
 ) -> dict[str, float]:
-    """Computes the 38 numbers of the WACV 2023 evaluation: of all poses and of the outdoor ones.
+    """Computes the 38 numbers of the WACV 2023 evaluation: for all poses and for outdoor ones.
 
     Returns:
-        The numbers of `metrabs.evaluation.metrics.wacv_metrics` by name; those of the outdoor
-        scenes have ' outdoor' appended. Groups of one kind are side by side, as released.
+        The numbers of `metrabs.evaluation.metrics.wacv_metrics` by name, for outdoor scenes with
+        ' outdoor' appended. Numbers of one kind are consecutive, as in the original
+        implementation.
     """
     is_outdoor = np.asarray(scenes) == OUTDOOR
     of_all = metrics.wacv_metrics(pred_mm, true_mm, ROOT_JOINT)

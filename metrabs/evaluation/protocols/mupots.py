@@ -1,4 +1,4 @@
-"""MuPoTS-3D: several people per frame, who are matched in the image first; 17 joints."""
+"""Numbers of MuPoTS-3D: several people per frame, matched in the image first; 17 joints."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class People:
     """Annotated or predicted people.
 
     Attributes:
-        sequences: index of each person's sequence `[n]`, 0 for TS1 and so on.
-        frames: of each person `[n]`.
+        sequences: Index of each person's sequence `[n]`, 0 for TS1 and so on.
+        frames: Frame number of each person `[n]`.
         poses3d_cam_mm: `[n, 17, 3]`.
         poses2d_px: `[n, 17, 2]`.
     """
@@ -46,11 +46,11 @@ class People:
 def match_people(true: People, pred: People) -> tuple[np.ndarray, np.ndarray]:
     """Matches predicted to annotated people, frame by frame.
 
-    Greedy, in the order of the annotations: each takes the prediction, not yet taken, with the
-    most joints in the neighbourhood; the first one if several are equal.
+    Greedy, in the order of the annotations: each is matched to the unmatched prediction with the
+    most joints nearby; the first one if several have as many.
 
     Returns:
-        Indices `[m]` of the annotations that have a match and of their predictions `[m]`.
+        Indices `[m]` of the matched annotations, and of their predictions `[m]`.
     """
     pairs = []
     for key in dict.fromkeys(zip(true.sequences.tolist(), true.frames.tolist())):
@@ -67,11 +67,11 @@ def match_people(true: People, pred: People) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rescale_bones(pred_mm: np.ndarray, true_mm: np.ndarray) -> np.ndarray:
-    """Gives predicted bones the true lengths and leaves their directions and the pelvis.
+    """Scales predicted bones to their true lengths; directions and the pelvis do not change.
 
     Args:
-        pred_mm: predicted poses `[n, 17, 3]`.
-        true_mm: true poses.
+        pred_mm: Predicted poses `[n, 17, 3]`.
+        true_mm: True poses.
     """
     rescaled = np.array(pred_mm, np.float64)
     for child, parent in _BONES:
@@ -92,23 +92,23 @@ def numbers_per_sequence(
     root_relative: bool,
     rescaled: bool,
 ) -> dict[str, np.ndarray]:
-    """Computes the numbers of matched people for every sequence.
+    """Computes the numbers of matched people for each sequence.
 
-    Deviation: in a sequence without any match the shares of all annotated people are 0; the
-    release gets NaN, as the other metrics do here, too.
+    Deviation: in a sequence without any match the percentages of all annotated people are 0; in
+    the original implementation they are NaN, as all other metrics are here also.
 
     Args:
-        pred_mm: predicted poses of the matched people `[m, 17, 3]`, camera space.
-        true_mm: their true poses, metric or universal.
-        sequences: index of the sequence of each `[m]`, counted from 0.
-        num_annotated: number of annotated people of each sequence, matched or not.
-        root_relative: relative to the pelvis, or absolute.
-        rescaled: give predicted bones their true lengths first.
+        pred_mm: Predicted poses of the matched people `[m, 17, 3]`, camera space.
+        true_mm: Their true poses, metric or universal.
+        sequences: Index of the sequence of each of them `[m]`, counted from 0.
+        num_annotated: Number of annotated people of each sequence, matched or not.
+        root_relative: Whether poses are relative to the pelvis, or absolute.
+        rescaled: Whether predicted bones are scaled to their true lengths first.
 
     Returns:
-        {name from `METRIC_NAMES`: one value per sequence and last their mean}: mean distances over
-        14, 16 and 17 joints (mm), PCK@150 and AUC of 14 joints (percent) of the matched people,
-        and these as shares of all annotated people.
+        {name from `METRIC_NAMES`: one value per sequence, followed by their mean}: mean distances
+        over 14, 16 and 17 joints (mm), PCK@150 and AUC of 14 joints (percent) of the matched
+        people, and the same percentages of all annotated people.
     """
     if rescaled:
         pred_mm = rescale_bones(pred_mm, true_mm)

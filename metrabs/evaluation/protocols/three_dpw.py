@@ -1,4 +1,4 @@
-"""3DPW: all annotated people of all frames with a valid camera, 24 SMPL joints."""
+"""Numbers of 3DPW: all annotated people of all frames with a valid camera, 24 SMPL joints."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def classic_numbers(pred_mm: np.ndarray, true_mm: np.ndarray) -> dict[str, float
     """Computes the nine numbers of the benchmark's table.
 
     Args:
-        pred_mm: predicted poses `[n, 24, 3]`, camera space, mm.
-        true_mm: true poses.
+        pred_mm: Predicted poses `[n, 24, 3]`, camera space, mm.
+        true_mm: True poses.
 
     Returns:
         MPJPE, MPJPE_PA and AMPJPE in mm, the rest in percent. PCK (50 mm), AUC, NCPS, NCPS-AUC and
-        APCK (150 mm) are of the major joints, MinorPCK (50 mm) is of the others. NCPS is the share
-        of poses whose worst joint after Procrustes alignment is within 125 mm. Thresholds are
-        inclusive here.
+        APCK (150 mm) are of the major joints, MinorPCK (50 mm) is of the others. NCPS is the
+        percentage of poses whose worst joint after Procrustes alignment is within 125 mm.
+        Thresholds are inclusive here.
     """
     relative, _ = relative_distances(pred_mm, true_mm, root=ROOT_JOINT)
     aligned, _ = aligned_distances(pred_mm, true_mm)
@@ -42,38 +42,39 @@ def classic_numbers(pred_mm: np.ndarray, true_mm: np.ndarray) -> dict[str, float
     return {
         "MPJPE": float(relative.mean()),
         "MPJPE_PA": float(aligned.mean()),
-        "PCK": _share(_major(relative), 50),
+        "PCK": _percentage(_major(relative), 50),
         "AUC": metrics.auc_3dpw(_major(relative)),
-        "NCPS": _share(worst, 125),
+        "NCPS": _percentage(worst, 125),
         "NCPS-AUC": metrics.auc(worst, 300),
-        "APCK": _share(_major(absolute), 150),
+        "APCK": _percentage(_major(absolute), 150),
         "AMPJPE": float(absolute.mean()),
-        "MinorPCK": _share(relative[:, MINOR_JOINTS], 50),
+        "MinorPCK": _percentage(relative[:, MINOR_JOINTS], 50),
     }
 
 
-def pose_shares(pred_mm: np.ndarray, true_mm: np.ndarray) -> dict[str, float]:
+def ncps_by_threshold(pred_mm: np.ndarray, true_mm: np.ndarray) -> dict[str, float]:
     """Returns NCPS, percent, at 50, 75, 100, 125 and 150 mm; see `classic_numbers`."""
     aligned, _ = aligned_distances(pred_mm, true_mm)
     worst = _major(aligned).max(axis=1)
-    return {f"NCPS@{threshold}": _share(worst, threshold) for threshold in POSE_THRESHOLDS_MM}
+    return {f"NCPS@{threshold}": _percentage(worst, threshold) for threshold in POSE_THRESHOLDS_MM}
 
 
-def joint_shares(pred_mm: np.ndarray, true_mm: np.ndarray) -> dict[str, float]:
+def pck_by_threshold(pred_mm: np.ndarray, true_mm: np.ndarray) -> dict[str, float]:
     """Returns PCK of the major joints, percent, at thresholds from 50 to 300 mm."""
     relative, _ = relative_distances(pred_mm, true_mm, root=ROOT_JOINT)
-    return {f"PCK@{t}": _share(_major(relative), t) for t in JOINT_THRESHOLDS_MM}
+    return {f"PCK@{t}": _percentage(_major(relative), t) for t in JOINT_THRESHOLDS_MM}
 
 
 def smooth_tracks(tracks: np.ndarray, is_causal: bool) -> np.ndarray:
-    """Smooths poses over time; beyond both ends a track is mirrored.
+    """Smooths poses over time; tracks are mirrored beyond their ends.
 
-    Deviation: the causal kernel of the release is shifted by one frame, so that it looks into the
-    future; here the largest weight is on the frame itself and the others on those before it.
+    Deviation: the causal kernel of the original implementation is shifted by one frame, so that it
+    looks into the future; here the largest weight is on the frame itself and the others on those
+    before it.
 
     Args:
         tracks: `[people, frames, joints, 3]`.
-        is_causal: whether only the past counts.
+        is_causal: Whether only past frames are used.
     """
     num_frames = tracks.shape[1]
     if is_causal:
@@ -87,7 +88,7 @@ def smooth_tracks(tracks: np.ndarray, is_causal: bool) -> np.ndarray:
 
 
 def _mirrored(indices: np.ndarray, length: int) -> np.ndarray:
-    """Maps indices beyond the ends back inside, the sample at the end being repeated."""
+    """Maps indices beyond the ends back inside; the frame at the end is repeated."""
     folded = indices % (2 * length)
     return np.where(folded < length, folded, 2 * length - 1 - folded)
 
@@ -96,5 +97,5 @@ def _major(distances: np.ndarray) -> np.ndarray:
     return distances[:, MAJOR_JOINTS]
 
 
-def _share(distances: np.ndarray, threshold_mm: float) -> float:
+def _percentage(distances: np.ndarray, threshold_mm: float) -> float:
     return 100 * float(np.mean(distances / threshold_mm <= 1))

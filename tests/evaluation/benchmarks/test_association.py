@@ -28,7 +28,7 @@ def test_people_match_their_own_given_joints():
     np.testing.assert_allclose(scores, [[0, 1], [1, 0]], atol=1e-9)
 
 
-def test_the_previous_pose_stands_in_for_joints_without_confidence():
+def test_the_previous_pose_replaces_joints_without_confidence():
     pose = _pose_px(50)
     unsure = _given_px(pose, confidence=0.1)[np.newaxis]
     assert association.scores_by_joints(unsure, [None], pose[np.newaxis]) == [[0]]

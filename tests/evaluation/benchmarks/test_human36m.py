@@ -72,7 +72,7 @@ def test_numbers_are_those_of_the_known_errors(benchmark, root, predictions):
     assert 0 < groups["PA-MPJPE by activity"].numbers["Average"] < expected * 3
 
 
-def test_subject_11_alone_needs_no_other_predictions(root, predictions, monkeypatch):
+def test_subject_11_alone_uses_only_its_predictions(root, predictions, monkeypatch):
     monkeypatch.setattr(human36m, "CAMERA_NAMES", fake.CAMERAS)
     groups = human36m.Human36M(only_s11=True).evaluate(root, predictions[0])
     assert groups[1].numbers["Walking"] > 0 and np.isnan(groups[1].numbers["Greeting"])

@@ -57,11 +57,11 @@ def test_numbers_are_those_of_the_known_errors(root, predictions):
     assert groups["universal, root-relative, bones as predicted"]["mpjpe17 TS4"] > 10
 
 
-def test_foreign_predictions_are_reported(root, tmp_path):
+def test_predictions_of_other_images_are_reported(root, tmp_path):
     path = tmp_path / "foreign.npz"
     np.savez(path, image_path=["3dhp/TS1/x/img_000001.jpg"],
              coords3d_pred_world=np.zeros([1, 17, 3]))
-    with pytest.raises(UserError, match="no image of MuPoTS"):
+    with pytest.raises(UserError, match="not an image of MuPoTS"):
         MuPoTS().evaluate(root, path)
 
 

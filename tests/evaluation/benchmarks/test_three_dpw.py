@@ -9,7 +9,7 @@ from metrabs.data.storage.masks import encode_mask
 from metrabs.errors import UserError
 from metrabs.evaluation.benchmarks import association
 from metrabs.evaluation.benchmarks.prediction import predict_benchmark
-from metrabs.evaluation.benchmarks.three_dpw import ThreeDpw, _continued
+from metrabs.evaluation.benchmarks.three_dpw import ThreeDpw, _fill_gaps
 from metrabs.geometry.camera import Camera
 from tests.data_preparation.fakes import tdpw as fake
 from tests.data_preparation.fakes.toolkit import project
@@ -102,11 +102,11 @@ def test_people_who_are_lost_keep_their_last_pose(root, benchmark, tmp_path):
 def test_a_person_who_is_never_found_is_reported(root, benchmark, tmp_path):
     lost = {("train", 1, frame) for frame in range(3)}
     path = _predict(root, benchmark, _oracle(root, benchmark, lost=lost), tmp_path / "tracks")
-    with pytest.raises(UserError, match="no frame.*detector_threshold"):
+    with pytest.raises(UserError, match="any frame.*detector_threshold"):
         benchmark.evaluate(root, path)
 
 
-def test_known_intrinsics_are_passed_on(root, tmp_path):
+def test_known_intrinsics_reach_the_model(root, tmp_path):
     benchmark = ThreeDpw(gtassoc=True, real_intrinsics=True, testset_only=True)
     oracle = _oracle(root, benchmark)
     _predict(root, benchmark, oracle, tmp_path / "tracks")
@@ -114,7 +114,7 @@ def test_known_intrinsics_are_passed_on(root, tmp_path):
                                fake.camera(0).intrinsic_matrix)
 
 
-def test_masks_tell_people_apart_without_annotation(root, tmp_path):
+def test_masks_distinguish_people_without_annotation(root, tmp_path):
     benchmark = ThreeDpw()
     width, height = fake.IMSIZE_WH
     for split, num_people in fake.NUM_PEOPLE.items():
@@ -151,4 +151,9 @@ def test_missing_masks_are_reported_with_the_alternative(root, tmp_path):
 def test_gaps_are_filled_from_before_and_only_the_start_from_after():
     tracks = np.full([1, 5, 24, 3], np.nan)
     tracks[0, 1], tracks[0, 3] = 1, 3
-    np.testing.assert_array_equal(_continued(tracks)[0, :, 0, 0], [1, 1, 1, 3, 3])
+    np.testing.assert_array_equal(_fill_gaps(tracks)[0, :, 0, 0], [1, 1, 1, 3, 3])
+
+
+def test_unknown_smoothing_is_rejected():
+    with pytest.raises(UserError, match="'smoothing' must be one of none, causal, acausal"):
+        ThreeDpw(smoothing="strong")

@@ -22,7 +22,7 @@ def test_people_are_matched_to_the_nearest_free_prediction_of_their_frame():
     true = _people([_pose2d(100), _pose2d(130), _pose2d(100)], frames=[0, 0, 1])
     pred = _people([_pose2d(135), _pose2d(99), _pose2d(700)], frames=[0, 0, 1])
     of_true, of_pred = mupots.match_people(true, pred)
-    # The first prediction is near enough for the first person, too, and comes first.
+    # The first prediction is also close enough to the first person, and comes first.
     assert of_true.tolist() == [0, 1] and of_pred.tolist() == [0, 1]
 
 

@@ -14,14 +14,14 @@ def test_thresholds_are_inclusive():
     true = np.zeros([1, 24, 3])
     pred = true.copy()
     pred[0, 4, 0] = 50
-    assert three_dpw.joint_shares(pred, true)["PCK@50"] == 100
+    assert three_dpw.pck_by_threshold(pred, true)["PCK@50"] == 100
     pred[0, 4, 0] = 51
-    assert three_dpw.joint_shares(pred, true)["PCK@50"] == pytest.approx(100 * 11 / 12)
-    assert three_dpw.joint_shares(pred, true)["PCK@51"] == 100
+    assert three_dpw.pck_by_threshold(pred, true)["PCK@50"] == pytest.approx(100 * 11 / 12)
+    assert three_dpw.pck_by_threshold(pred, true)["PCK@51"] == 100
 
 
 @pytest.mark.parametrize("is_causal", [True, False])
-def test_smoothing_leaves_what_does_not_move(is_causal):
+def test_smoothing_does_not_change_static_tracks(is_causal):
     tracks = np.broadcast_to(np.random.default_rng(0).normal(size=(2, 1, 24, 3)), (2, 9, 24, 3))
     np.testing.assert_allclose(three_dpw.smooth_tracks(tracks, is_causal), tracks)
 
