@@ -22,7 +22,7 @@ EXTRAS = {
     # TensorFlow Addons, in the last release that fits, is the reference for image warping.
     "test": ["tensorflow-addons==0.23.0", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90",
              "scikit-image>=0.21", "cdflib>=1.2,<2", "ezc3d>=1.5", "pycocotools>=2.0.7",
-             "distributed>=2023.5", *_ONNX],
+             "distributed>=2023.5", "pandas>=2,<3", *_ONNX],
     # The site of the documentation. Pinned, since `make docs` takes warnings for errors.
     "docs": ["mkdocs==1.6.1", "mkdocs-material==9.6.23", "mkdocstrings==1.0.8",
              "mkdocstrings-python==1.18.2", "mkdocs-gen-files==0.6.1",

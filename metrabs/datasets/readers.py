@@ -9,7 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,14 +61,35 @@ def read_mat(path: PathLike, *variables: str) -> Any:
     Returns:
         The value of the variable, or a list of values if there are several names.
     """
-    import scipy.io
-
     with reading(path, f"a MATLAB file (version 5 to 7) with {', '.join(variables)}"):
-        content = scipy.io.loadmat(
-            os.fspath(path), squeeze_me=True, struct_as_record=False, variable_names=variables
-        )
+        content = _mat_content(path, variables)
         values = [content[name] for name in variables]
     return values[0] if len(values) == 1 else values
+
+
+# Damaged files can crash SciPy's reader, so it runs in a process of its own.
+_READ_MAT = """
+import pickle, sys
+import scipy.io
+try:
+    result = scipy.io.loadmat(sys.argv[1], squeeze_me=True, struct_as_record=False,
+                              variable_names=sys.argv[2:])
+except Exception as error:
+    result = str(error) or type(error).__name__
+with open(sys.stdout.fileno(), "wb", closefd=False) as output:
+    pickle.dump(result, output, protocol=5)
+"""
+
+
+def _mat_content(path: PathLike, variables: Sequence[str]) -> dict[str, Any]:
+    command = [sys.executable, "-c", _READ_MAT, os.fspath(path), *variables]
+    finished = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if finished.returncode != 0:
+        raise ValueError("reading it crashes SciPy, so it is damaged")
+    result = pickle.loads(finished.stdout)  # of our own process
+    if isinstance(result, str):
+        raise ValueError(result)
+    return dict(result)
 
 
 @contextlib.contextmanager
