@@ -268,13 +268,10 @@ def test_workers_import_no_tensorflow_and_die_with_a_killed_program(stored, tmp_
     program = tmp_path / "program.py"
     program.write_text(_PROGRAM)
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    process = subprocess.Popen(
-        [sys.executable, str(program), str(tmp_path / "tiny.pkl")], stdout=subprocess.PIPE,
-        env=environment, text=True,
-    )
-    heavy_modules, worker = process.stdout.readline().rsplit(" ", 1)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    command = [sys.executable, str(program), str(tmp_path / "tiny.pkl")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+        heavy_modules, worker = process.stdout.readline().rsplit(" ", 1)
+        process.send_signal(signal.SIGKILL)
     assert heavy_modules == "[]"
     for _ in range(100):
         if not os.path.exists(f"/proc/{int(worker)}"):
