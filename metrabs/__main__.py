@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from metrabs.command import EXIT_INVALID_FLAGS, asks_for_help, fail
+from metrabs.command import EXIT_INVALID_FLAGS, asks_for_help, exit_code_of, fail
 from metrabs.importing import import_registered
 
 
@@ -116,8 +116,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print(f"metrabs {__version__}")
         return 0
     if name == "help" or asks_for_help([name]):
-        print(help_text())
-        return 0
+        return exit_code_of(lambda: print(help_text()))
     if name not in COMMANDS:
         return fail(_unknown_command_message(name), EXIT_INVALID_FLAGS)
     places = {name: command.place for name, command in COMMANDS.items()}

@@ -83,11 +83,11 @@ def main(
     Returns:
         The exit code, see the top of this module.
     """
-    if asks_for_help(arguments):
-        print(help_text())
-        return 0
-
     def work() -> int:
+        """Prints the help, or does the tasks."""
+        if asks_for_help(arguments):
+            print(help_text())
+            return 0
         values = parse_flags(arguments, aliases)
         _set_up_logging(values.loglevel)
         return _run_tasks(values, without_task)

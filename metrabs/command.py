@@ -220,11 +220,16 @@ def normalized_flag(argument: str, aliases: Optional[Mapping[str, str]] = None) 
 def exit_code_of(work: Callable[[], Optional[int]]) -> int:
     """Does the work and returns its exit code; reports user errors in one line."""
     try:
-        return work() or 0
+        code = work() or 0
+        sys.stdout.flush()
+        return code
     except flags.Error as error:
         return fail(str(error), EXIT_INVALID_FLAGS)
     except UserError as error:
         return fail(str(error), EXIT_INVALID_INPUT)
+    except BrokenPipeError:  # such as of `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at exit
+        return 0
 
 
 def fail(message: str, code: int) -> int:

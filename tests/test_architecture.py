@@ -15,14 +15,15 @@ from . import source_tree as tree
 _ROOMS = (
     "errors", "files", "folders", "videos", "inert_pickle", "parallel", "progress", "importing",
     "resumable",
-    "settings", "config", "skeletons", "geometry", "visualization", "backbones", "acae", "models",
+    "settings", "config_groups", "config", "skeletons", "geometry", "visualization", "backbones",
+    "acae", "models",
     "data", "datasets", "training", "estimator", "evaluation", "synthetic", "predict", "hub",
     "reproduction", "commands",
 )  # fmt: skip
 _FORBIDDEN = {
     "data": {"backbones", "acae", "models"},
     "estimator": {"data", "datasets", "training", "evaluation"},
-    "visualization": {"parallel", "settings", "config"},
+    "visualization": {"parallel", "settings", "config_groups", "config"},
     "hub": set(_ROOMS) - {"errors", "files", "hub"},
 }
 _COMMAND_MODULES = {
@@ -42,6 +43,7 @@ _NUMPY_MODULES = (
 _WITHOUT_TEST: dict[str, str] = {
     "metrabs.acae.config": "declares settings: tests/test_settings.py",
     "metrabs.acae.losses": "used by each step: tests/acae/test_training.py",
+    "metrabs.config_groups": "declares settings: tests/test_config.py",
     "metrabs.data.storage.encoding": "tests/data/storage/test_example_table.py",
     "metrabs.estimator.box_poses": "tests/estimator/test_estimator.py",
     "metrabs.evaluation.benchmarks.base": "tests/evaluation/benchmarks",

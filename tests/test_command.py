@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Callable, Optional
 
@@ -209,3 +211,9 @@ def test_data_folders_are_settings(
     assert (folders.root, folders.cache) == (pathlib.Path("/data"), pathlib.Path("/caches"))
     folders = DataFolderSettings("mine", "my_caches").folders()
     assert (folders.root, folders.cache) == (tmp_path / "mine", tmp_path / "my_caches")
+
+
+def test_a_reader_that_stops_early_is_not_an_error() -> None:
+    command = f"{sys.executable} -m metrabs train --help | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout and not done.stderr

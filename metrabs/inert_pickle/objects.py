@@ -163,6 +163,7 @@ def checked_key(key: Any) -> Any:
 
 
 def set_items(target: Any, pairs: list[Any]) -> None:
+    """Sets alternating keys and values in a dictionary, or notes them for another object."""
     if isinstance(target, PickledObject):
         target.items.extend(zip(pairs[::2], pairs[1::2]))
     elif isinstance(target, dict) and len(pairs) % 2 == 0:
@@ -173,6 +174,7 @@ def set_items(target: Any, pairs: list[Any]) -> None:
 
 
 def append_items(target: Any, values: list[Any]) -> None:
+    """Appends values to a list, or notes them for another object."""
     if isinstance(target, PickledObject):
         target.items.extend(values)
     elif isinstance(target, list):
