@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from metrabs.errors import UserError
+from metrabs.estimator.client import BatchCameras, PredictionSettings, Predictor
 from metrabs.estimator.estimator import PoseEstimator
 from metrabs.skeletons.tables import Skeleton
 from tests.estimator.fakes import FakeCropModel, FakeDetector
@@ -104,3 +106,25 @@ def test_numbers_of_rows_must_agree(model):
         model.estimate_poses_batched(images, ragged)
     with pytest.raises(tf.errors.InvalidArgumentError, match="intrinsic_matrix must have one row"):
         model.detect_poses_batched(images, intrinsic_matrix=np.stack([np.eye(3)] * 2))
+
+
+def test_the_client_returns_what_the_functions_return(model):
+    settings = PredictionSettings(num_aug=2, suppress_implausible_poses=False)
+    predictor = Predictor(model, settings)
+    assert predictor.skeleton.names == NAMES
+    people = predictor.predict([IMAGE, IMAGE])[1]
+    expected = model.detect_poses(IMAGE, num_aug=2, suppress_implausible_poses=False)
+    np.testing.assert_allclose(people.poses3d_mm, expected["poses3d"], rtol=1e-5)
+    np.testing.assert_allclose(people.scores, expected["boxes"][:, 4])
+    intrinsics = np.stack([np.diag([f, f, 1.0]) for f in (90, 120)])
+    results = predictor.predict([IMAGE, IMAGE], [BOXES, BOXES[:1]], BatchCameras(intrinsics))
+    for result, boxes, matrix in zip(results, (BOXES, BOXES[:1]), intrinsics):
+        expected = model.estimate_poses(IMAGE, boxes, matrix.astype(np.float32), num_aug=2)
+        np.testing.assert_allclose(result.poses3d_mm, expected["poses3d"], rtol=1e-4)
+        np.testing.assert_allclose(result.poses2d_px, expected["poses2d"], rtol=1e-4)
+
+
+def test_the_client_explains_invalid_inputs(model):
+    cameras = BatchCameras(distortion_coeffs=np.zeros([1, 14]))
+    with pytest.raises(UserError, match="Invalid model input: .*at most 12 coefficients"):
+        Predictor(model).predict([IMAGE], cameras=cameras)
