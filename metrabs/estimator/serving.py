@@ -3,6 +3,9 @@
 Signatures cannot return ragged tensors, so results are padded with zeros to the largest number
 of people in an image, and `num_people` says how many there are in each. The Python functions of
 the same names return ragged tensors.
+
+Deviation: the original's batched signatures return ragged tensors, which have no names there, so
+that they cannot be served.
 """
 
 from __future__ import annotations

@@ -24,6 +24,9 @@ __all__ = ["DownloadSettings", "known_names", "load_model", "resolve"]
 def load_model(name_or_path_or_url: Union[str, os.PathLike[str]], **options: Any) -> Any:
     """Loads a model by `tf.saved_model.load`; downloads it first if necessary.
 
+    The functions of full-image models check their arguments before a call, see
+    `metrabs.hub.argument_checks`.
+
     Args:
         name_or_path_or_url: See `resolve`.
         **options: Further arguments of `resolve`, such as `sha256` or `mirrors`.
