@@ -23,6 +23,7 @@ from data_preparation.tdhp_files import CROP_OPTIONS, MASK_THRESHOLD, person_box
 from metrabs.data.examples import Example, Pose3DExample
 from metrabs.datasets import mpi_inf_3dhp
 from metrabs.datasets.mpi_inf_3dhp_train import View, calibrated_camera, read_poses
+from metrabs.errors import unknown_name_error
 from metrabs.geometry.camera import Camera
 from metrabs.settings import setting
 
@@ -54,6 +55,9 @@ class MpiInf3dhp(Converter):
         (8,), "subjects of the validation split, from 1", selects=True)
     sequence_numbers: tuple[int, ...] = setting(
         (1, 2), "sequences of each subject, from 1", selects=True)
+    recordings: tuple[str, ...] = setting(
+        (), "subject and sequence of those to convert, such as S1/Seq1,S2/Seq2; default: all "
+        "combinations of the subjects and sequences", selects=True)
     cameras: tuple[int, ...] = setting(
         (0, 1, 2, 4, 5, 6, 7, 8), "cameras to convert, from 0", selects=True)
     test_sequences: tuple[int, ...] = setting(
@@ -67,9 +71,10 @@ class MpiInf3dhp(Converter):
         advice = (f"run get_testset.sh of {tdhp_files.SITE} and move its folders TS1..TS6 into "
                   "'3dhp'")
         return [
-            *tdhp_files.training_downloads(
+            *(download for download in tdhp_files.training_downloads(
                 (*self.train_subjects, *self.valid_subjects), self.sequence_numbers,
-                self.cameras),
+                self.cameras)
+              if self._is_chosen("/".join(download.pattern.split("/")[1:3]))),
             *(Download(f"{self.FOLDER}/TS{number}/{name}", advice)
               for number in self.test_sequences
               for name in ("annot_data.mat", "imageSequence/img_*.jpg")),
@@ -80,8 +85,16 @@ class MpiInf3dhp(Converter):
         del data_root
         subjects = {"train": self.train_subjects, "valid": self.valid_subjects}
         views = list_views(self.TITLE, View, subjects, self.sequence_numbers, self.cameras)
+        unknown = set(self.recordings) - {view.source.folder for view in views}
+        if unknown:
+            raise unknown_name_error(
+                f"recording of {self.TITLE}", min(unknown), {v.source.folder for v in views})
+        views = [view for view in views if self._is_chosen(view.source.folder)]
         tests = [SplitSequence("test", TestSequence(number)) for number in self.test_sequences]
         return [*views, *tests]
+
+    def _is_chosen(self, recording: str) -> bool:
+        return not self.recordings or recording in self.recordings
 
     def examples(self, sequence: SplitSequence, context: ConversionContext) -> SplitExamples:
         """Yields the people of a view or test sequence."""

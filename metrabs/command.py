@@ -11,6 +11,7 @@ docs/reference/exit-codes.md.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import logging
 import os
 import pathlib
@@ -34,6 +35,9 @@ EXIT_SIGNAL_BASE = 128
 EXIT_INTERRUPTED = EXIT_SIGNAL_BASE + signal.SIGINT
 
 DefineFlags = Callable[[flags.FlagValues], None]
+_STORAGE_ERRORS = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM,
+})
 Action = Callable[[flags.FlagValues, Sequence[str]], Optional[int]]
 
 _logger = logging.getLogger(__name__)
@@ -218,7 +222,7 @@ def normalized_flag(argument: str, aliases: Optional[Mapping[str, str]] = None) 
 
 
 def exit_code_of(work: Callable[[], Optional[int]]) -> int:
-    """Does the work and returns its exit code; reports user errors in one line."""
+    """Does the work and returns its exit code; reports user errors and full disks in one line."""
     try:
         code = work() or 0
         sys.stdout.flush()
@@ -230,6 +234,15 @@ def exit_code_of(work: Callable[[], Optional[int]]) -> int:
     except BrokenPipeError:  # such as of `--help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at exit
         return 0
+    except OSError as error:
+        if error.errno not in _STORAGE_ERRORS:
+            raise
+        place = f" at '{os.fsdecode(error.filename)}'" if error.filename else ""
+        return fail(
+            f"A file cannot be read or written{place}: {error.strerror}. Files that were complete "
+            "are unchanged. Free disk space or check the permissions, then run again.",
+            EXIT_INVALID_INPUT,
+        )
 
 
 def fail(message: str, code: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import pathlib
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from metrabs.command import (
     asks_for_help,
     data_root_of,
     define_data_root,
+    exit_code_of,
     normalized_flag,
     reject_positional_args,
     required,
@@ -217,3 +219,22 @@ def test_a_reader_that_stops_early_is_not_an_error() -> None:
     command = f"{sys.executable} -m metrabs train --help | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout and not done.stderr
+
+
+def test_a_full_disk_is_one_line(capsys):
+    def fail():
+        with open("/dev/full", "wb", buffering=0) as file:
+            file.write(b"content")
+
+    assert exit_code_of(fail) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: A file cannot be read or written: No space left on device. Files that were "
+        "complete are unchanged. Free disk space or check the permissions, then run again."]
+
+
+def test_other_errors_of_the_system_are_not_hidden():
+    def fail():
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    with pytest.raises(OSError, match="Invalid argument"):
+        exit_code_of(fail)

@@ -30,6 +30,8 @@ class Execution:
         at_least=0)
     dask_scheduler: str = setting(
         "", "address of a Dask cluster to use instead of processes on this machine")
+    replace: bool = setting(
+        False, "replace cache files even if they hold more examples than the new ones")
     list: bool = setting(False, "list the datasets and what is on disk")
 
 
@@ -56,6 +58,7 @@ def run_converter(converter_class: type[Converter], values: flags.FlagValues) ->
         from_flags(values, converter_class),
         from_flags(values, Setup, data_root=str(data_root_of(values))),
         _cache_dir(values), execution.workers, execution.dask_scheduler,
+        execution.replace,
     )
 
 

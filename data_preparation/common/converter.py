@@ -148,8 +148,10 @@ def check_downloads(converter: Converter, data_root: pathlib.Path) -> None:
     if missing:
         first = missing[0]
         others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        what = "any file " if "*" in first.pattern else ""
         raise UserError(
-            f"{converter.TITLE} is incomplete; missing: '{data_root / first.pattern}'{others}. "
+            f"{converter.TITLE} is incomplete; missing: {what}'{data_root / first.pattern}'"
+            f"{others}. "
             f"What to do: {first.advice}. The layout is described in "
             f"docs/prepare/{converter.NAME}.md."
         )

@@ -16,6 +16,8 @@ from data_preparation.common.converter import Converter, check_downloads
 from data_preparation.common.issues import IssueCounter
 from data_preparation.common.parts import Part, read_part, write_part
 from data_preparation.common.setup import Setup
+from metrabs.data.examples import SPLITS
+from metrabs.data.storage.cache import open_cache
 from metrabs.errors import UserError
 from metrabs.files import PathLike, write_text_atomically
 from metrabs.parallel import results_as_completed
@@ -66,7 +68,7 @@ class _Outcome(NamedTuple):
 
 def prepare(
     converter: Converter, setup: Setup, cache_dir: PathLike,
-    num_workers: Optional[int] = None, dask_scheduler: str = "",
+    num_workers: Optional[int] = None, dask_scheduler: str = "", replace: bool = False,
 ) -> Report:
     """Converts a dataset; finished sequences of earlier calls are kept.
 
@@ -78,10 +80,11 @@ def prepare(
         setup: Settings that all datasets share.
         cache_dir: Folder of the cache files.
         num_workers, dask_scheduler: see `metrabs.parallel.results_as_completed`.
+        replace: Whether cache files that hold more examples may be replaced.
 
     Raises:
-        UserError: the download is missing, or nothing could be converted; in strict mode, if
-            anything could not be converted.
+        UserError: the download is missing, or nothing could be converted, or there are cache
+            files with more examples; in strict mode, if anything could not be converted.
     """
     data_root = pathlib.Path(setup.data_root)
     check_downloads(converter, data_root)
@@ -102,12 +105,39 @@ def prepare(
     issues = IssueCounter()
     for part in parts:
         issues.merge(part.issues)
+    if not replace:
+        _check_present_caches(converter, cache_dir, sum(part.num_examples for part in parts))
     caches, num_examples = write_caches(converter, setup, parts, cache_dir, issues)
     num_sequences = len(sequences) - len(failures)
     report = Report(converter.TITLE, caches, num_examples, num_sequences, failures, issues)
     path = pathlib.Path(cache_dir) / f"{next(iter(caches))}_report.txt"
     write_text_atomically(path, report.text() + "\n")
     return report
+
+
+def _check_present_caches(converter: Converter, cache_dir: PathLike, num_examples: int) -> None:
+    """Checks that no cache file has more examples than the ones that are about to be written.
+
+    Raises:
+        UserError: one has; a conversion of fewer subjects or cameras would replace a whole one.
+    """
+    for name in converter.caches():
+        path = pathlib.Path(cache_dir) / f"{name}.pkl"
+        try:
+            num_present = _num_examples(path) if path.exists() else 0
+        except UserError:
+            continue  # a damaged file is no loss
+        if num_present > num_examples:
+            raise UserError(
+                f"The present cache '{path}' holds {num_present} examples, these settings and "
+                f"files give {num_examples}. Give --replace to replace it all the same, or "
+                "another --cache_dir. Finished sequences are kept."
+            )
+
+
+def _num_examples(path: pathlib.Path) -> int:
+    dataset = open_cache(path)
+    return sum(len(dataset.split(split)) for split in SPLITS)
 
 
 def check_detections(converter: Converter, setup: Setup) -> None:

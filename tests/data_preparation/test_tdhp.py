@@ -115,3 +115,14 @@ def test_a_damaged_video_leaves_out_its_sequence_and_is_named(tmp_path):
     assert str(video) in report.failures["S1/Seq1/video_1"]
     assert "S1/Seq1/video_1" in (tmp_path / "cache" / "tdhp_report.txt").read_text()
     assert len(open_cache(report.caches["tdhp"]).train) == len(KEPT_FRAMES)
+
+
+def test_recordings_can_be_chosen_one_by_one(tmp_path):
+    converter = MpiInf3dhp(recordings=("S1/Seq1", "S8/Seq2"), cameras=(0,), test_sequences=())
+    assert [str(sequence.source) for sequence in converter.sequences(tmp_path)] == [
+        "S1/Seq1/video_0", "S8/Seq2/video_0"]
+    folders = {download.pattern.rsplit("/", 1)[0] for download in converter.downloads()}
+    assert {folder for folder in folders if folder.count("/") == 2} == {
+        "3dhp/S1/Seq1", "3dhp/S8/Seq2"}
+    with pytest.raises(UserError, match="Unknown recording of MPI-INF-3DHP 'S9/Seq1'"):
+        MpiInf3dhp(recordings=("S9/Seq1",)).sequences(tmp_path)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pickle
 
 import numpy as np
@@ -165,9 +167,40 @@ def test_processes_give_the_same_as_one_process(root, tmp_path_factory):
 
 
 def test_missing_downloads_and_empty_selections_are_errors(root, tmp_path_factory):
-    with pytest.raises(UserError, match=r"missing: '.*toy/images/\*.jpg'.*run make_toy.*toy.md"):
+    message = r"missing: any file '.*toy/images/\*.jpg'.*run make_toy.*toy.md"
+    with pytest.raises(UserError, match=message):
         run(tmp_path_factory.mktemp("empty"))
     with pytest.raises(UserError, match="leave no sequences"):
         run(root, Toy(numbers=()))
     with pytest.raises(ValueError, match="the same name"):
         run(root, Toy(numbers=(1, 1)))
+
+
+def test_a_fuller_cache_is_replaced_on_request_only(root):
+    run(root, Toy(numbers=(1, 2, 3)))
+    cache = root / "cache" / "toy.pkl"
+    before = cache.read_bytes()
+    with pytest.raises(UserError, match="toy.pkl' holds 6 examples, .* give 4. Give --replace"):
+        run(root, Toy(numbers=(1, 2)))
+    assert cache.read_bytes() == before
+    report = prepare(Toy(numbers=(1, 2)), Setup(str(root)), root / "cache", 0, replace=True)
+    assert report.num_examples == {"train": 2, "valid": 2}
+    for path in report.caches.values():
+        path.write_bytes(b"damaged")
+    assert run(root, Toy(numbers=(1,))).num_examples == {"train": 1, "valid": 1}
+
+
+def test_a_full_disk_leaves_the_cache_as_it_was(root, monkeypatch):
+    run(root, Toy(numbers=(1, 2)))
+    before = (root / "cache" / "toy.pkl").read_bytes()
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("metrabs.files.os.replace", fail)
+        with pytest.raises(OSError, match="No space left"):
+            run(root, Toy(numbers=(1, 2, 3)))
+    assert (root / "cache" / "toy.pkl").read_bytes() == before
+    assert not [path.name for path in root.rglob(".*")]
+    assert run(root, Toy(numbers=(1, 2, 3))).num_examples == {"train": 3, "valid": 3}
