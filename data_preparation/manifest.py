@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Optional, Union
 
-from data_preparation.manifest_fields import ExampleReader, FieldError
+from data_preparation.manifest_fields import ExampleReader, FieldError, joint_name
 from metrabs.data.examples import Pose3DExample
 from metrabs.errors import UserError
 from metrabs.files import PathLike
@@ -25,6 +25,7 @@ _MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 _CSV_BOX = ("left", "top", "width", "height")
 _CSV_FIELDS = ("image", "split", "camera", "mask", *_CSV_BOX)
 _AXES = ("x", "y", "z")
+_MISSING = ("", "nan", "na", "n/a", "null", "none", "-")
 
 
 class Manifest(NamedTuple):
@@ -65,7 +66,7 @@ def open_manifest(
     try:
         text = path.read_text(encoding="utf-8-sig")
         cameras = json.loads(pathlib.Path(cameras_path).read_text()) if cameras_path else {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"Cannot read the manifest or its cameras: {error}.") from error
     head: dict[str, Any] = {"edges": edges, "unit": unit, "cameras": cameras}
     lines: _Lines
@@ -73,10 +74,15 @@ def open_manifest(
         head["joints"], lines = _csv_lines(path, text)
     else:
         first, lines = _json_lines(path, text)
-        first["cameras"] = {**cameras, **first.get("cameras", {})}
+        of_head = first.get("cameras") or {}
+        if not isinstance(of_head, dict):
+            raise _error(path, 1, "cameras", "must be an object {name: description, ...}")
         head.update(first)
+        head["cameras"] = {**cameras, **of_head} if isinstance(cameras, dict) else cameras
+    if not isinstance(head["cameras"], dict):
+        raise UserError(f"'{cameras_path}' must hold a JSON object {{name: description, ...}}.")
     joint_info = _joint_info(path, head)
-    if head["unit"] not in _MM_PER_UNIT:
+    if not isinstance(head["unit"], str) or head["unit"] not in _MM_PER_UNIT:
         raise _error(path, 1, "unit", f"must be mm, cm or m, not {head['unit']!r}")
     reader = ExampleReader(
         path.parent, pathlib.Path(data_root), joint_info, head["cameras"],
@@ -101,7 +107,9 @@ def _json_lines(path: pathlib.Path, text: str) -> tuple[dict[str, Any], _Lines]:
             if line.strip():
                 try:
                     value = json.loads(line)
-                except json.JSONDecodeError as error:
+                except RecursionError as error:
+                    raise _error(path, number, "", "is not JSON: nested too deeply") from error
+                except ValueError as error:  # also numbers with thousands of digits
                     raise _error(path, number, "", f"is not JSON: {error}") from error
                 if not isinstance(value, dict):
                     raise _error(path, number, "", "must be a JSON object: {...}")
@@ -117,7 +125,9 @@ def _json_lines(path: pathlib.Path, text: str) -> tuple[dict[str, Any], _Lines]:
 
 
 def _csv_lines(path: pathlib.Path, text: str) -> tuple[list[str], _Lines]:
-    reader = csv.DictReader(text.splitlines(), strict=True)
+    first_line = text.partition("\n")[0]
+    delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
+    reader = csv.DictReader(text.splitlines(), strict=True, delimiter=delimiter)
     columns = list(reader.fieldnames or [])
     joint_columns = [column for column in columns if column not in _CSV_FIELDS]
     joints = list(dict.fromkeys(column.rpartition("_")[0] for column in joint_columns))
@@ -149,7 +159,7 @@ def _from_csv(
 
     def _numbers(columns: list[str]) -> Optional[list[float]]:
         cells = [row.get(column, "").strip() for column in columns]
-        if not any(cells):
+        if all(cell.lower() in _MISSING for cell in cells):
             return None
         values = []
         for column, cell in zip(columns, cells):
@@ -172,14 +182,16 @@ def _joint_info(path: pathlib.Path, head: Mapping[str, Any]) -> JointInfo:
     names = head.get("joints")
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         raise _error(path, 1, "joints", "must list the names of the joints")
+    names = [joint_name(name) for name in names]
     if not isinstance(head["edges"], str):
         raise _error(path, 1, "edges", "must be text such as 'neck-lsho-lelb,neck-head'")
-    unknown = {name for chain in head["edges"].replace(" ", "").split(",")
-               for name in chain.split("-") if name} - set(names)
+    chains = [[joint_name(name) for name in chain.split("-") if name]
+              for chain in head["edges"].replace(" ", "").split(",")]
+    unknown = {name for chain in chains for name in chain} - set(names)
     if unknown:
         raise _error(path, 1, "edges", f"has the unknown joint '{sorted(unknown)[0]}'")
     try:
-        return JointInfo(names, head["edges"])
+        return JointInfo(names, ",".join("-".join(chain) for chain in chains))
     except UserError as error:
         raise _error(path, 1, "joints", str(error)) from error
 

@@ -23,6 +23,7 @@ _BOX_MARGIN = 1.15  # of a box made from joints, which end before hands, feet an
 # A person's joints span something in between; otherwise the unit is wrong.
 _SMALLEST_SPAN_MM, _LARGEST_SPAN_MM = 100, 5000
 _MIN_JOINTS_FOR_SPAN = 4
+_MAX_DESCRIPTION = 80  # characters of a value in a message
 
 
 class FieldError(Exception):
@@ -32,6 +33,14 @@ class FieldError(Exception):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+def joint_name(name: str) -> str:
+    """Returns the name of a joint as skeletons have it: 'left_hip' is 'lhip'."""
+    for side in ("left_", "right_"):
+        if name.startswith(side) and len(name) > len(side):
+            return side[0] + name[len(side):]
+    return name
 
 
 class ExampleReader:
@@ -74,7 +83,7 @@ class ExampleReader:
             if name not in fields:
                 raise FieldError(name, "is missing")
         split = fields.get("split", "train")
-        if split not in SPLITS:
+        if not isinstance(split, str) or split not in SPLITS:
             raise FieldError("split", f"must be one of {', '.join(SPLITS)}, not {split!r}")
         path = self._path(fields, "image")
         try:
@@ -91,7 +100,7 @@ class ExampleReader:
         )
 
     def _path(self, fields: Mapping[str, Any], field: str) -> pathlib.Path:
-        if not isinstance(fields[field], str) or not fields[field]:
+        if not isinstance(fields[field], str) or not fields[field] or "\0" in fields[field]:
             raise FieldError(field, f"must be a path, not {fields[field]!r}")
         return (self._folder / fields[field]).absolute()
 
@@ -138,9 +147,12 @@ class ExampleReader:
             raise FieldError("joints3d", "must be an object {name: [x, y, z], ...} or a list of "
                                          f"{len(names)} points, null where unknown")
         joints = np.full((len(names), 3), np.nan, np.float64)
-        for name, point in given.items():
+        for given_name, point in given.items():
+            name = joint_name(given_name)
+            if _is_unknown(point):
+                continue
             if name not in self._joint_info.ids:
-                raise FieldError("joints3d", f"has the unknown joint '{name}'")
+                raise FieldError("joints3d", f"has the unknown joint '{given_name}'")
             joints[self._joint_info.ids[name]] = _numbers("joints3d", point, (3,), f"'{name}' ")
         is_known = ~np.isnan(joints).any(axis=1)
         if not is_known.any():
@@ -201,14 +213,29 @@ def _checked_box(
     return box
 
 
+def _is_unknown(point: Any) -> bool:
+    """Returns whether a point says that a joint is unknown: null, or three of null and NaN."""
+    return point is None or isinstance(point, list) and len(point) == 3 and all(
+        value is None or isinstance(value, float) and np.isnan(value) for value in point)
+
+
 def _numbers(
     field: str, given: Any, shape: tuple[int, ...], what: str
 ) -> np.ndarray:
     try:
         numbers = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = np.zeros(0)
     if numbers.shape != shape or not np.isfinite(numbers).all():
         size = " x ".join(map(str, shape))
-        raise FieldError(field, f"{what}must be {size} numbers, not {given!r}")
+        raise FieldError(field, f"{what}must be {size} numbers, not {_shortened(given)}")
     return numbers
+
+
+def _shortened(given: Any) -> str:
+    try:
+        described = repr(given)
+    except (ValueError, RecursionError):  # integers of thousands of digits; deep lists
+        described = "this"
+    is_long = len(described) > _MAX_DESCRIPTION
+    return described[:_MAX_DESCRIPTION] + "..." if is_long else described

@@ -171,3 +171,66 @@ def test_missing_files_and_other_kinds_are_reported(folder, names):
         read(folder / "people.xml")
     with pytest.raises(UserError, match="Cannot read the manifest"):
         read(folder / "nowhere.csv")
+
+
+@pytest.mark.parametrize("unknown", [None, [None] * 3, [float("nan")] * 3])
+def test_null_and_nan_mark_unknown_joints(folder, names, unknown):
+    for as_list in (False, True):
+        lines = json_lines(names[:1])
+        lines[1]["joints3d"]["head"] = unknown
+        if as_list:
+            lines[1]["joints3d"] = list(lines[1]["joints3d"].values())
+        _, [(_, example)] = read(write_json(folder / "people.jsonl", lines))
+        assert np.flatnonzero(np.isnan(example.world_coords).all(axis=1)).tolist() == [2]
+
+
+@pytest.mark.parametrize("unknown", ["nan", "NaN", "NA", "n/a", "null", "None", " "])
+def test_csv_may_be_separated_by_semicolons_and_spell_unknown_joints(folder, names, unknown):
+    path = write_csv(folder / "people.csv", names[:1])
+    header, row = path.read_text().splitlines()
+    cells = row.split(",")
+    cells[6:9] = [unknown] * 3
+    path.write_text(f"{header.replace(',', ';')}\n{';'.join(cells)}\n")
+    _, [(_, example)] = read(path, cameras_path=folder / "cameras.json", unit="m")
+    assert np.flatnonzero(np.isnan(example.world_coords).all(axis=1)).tolist() == [0]
+
+
+def test_sides_may_be_spelled_out(folder, names):
+    lines = json_lines(names[:1])
+    text = json.dumps(lines[1]).replace('"l', '"left_').replace('"r', '"right_')
+    lines[0]["joints"] = [
+        {"l": "left_", "r": "right_"}.get(name[0], name[0]) + name[1:] for name in JOINT_NAMES]
+    lines[0]["edges"] = "head-neck-left_sho-left_wri"
+    joint_info, [(_, example)] = read(
+        write_json(folder / "people.jsonl", [lines[0], json.loads(text)]))
+    assert joint_info.names == JOINT_NAMES and len(joint_info.edges) == 5
+    assert np.allclose(example.world_coords, 1000 * person_m(0), atol=1e-2)
+
+
+@pytest.mark.parametrize("line, field", [
+    ('{"image": "a\\u0000b", "camera": "front", "joints3d": {}}', "image"),
+    ('{"image": "000.jpg", "camera": "front", "joints3d": {"pelv": [1' + "0" * 400 + ', 0, 0]}}',
+     "joints3d"),
+    ('{"image": "000.jpg", "camera": "front", "joints3d": {}, "split": ["train"]}', "split"),
+    ("[" * 100_000, None), ('{"image": 1' + "0" * 5000 + "}", None),
+])
+def test_odd_values_are_one_line(folder, names, line, field):
+    path = write_json(folder / "people.jsonl", json_lines([]))
+    path.write_text(path.read_text() + line + "\n")
+    place = f"line 2, field '{field}'" if field else "line 2"
+    with pytest.raises(UserError, match=place) as error:
+        read(path)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize("head", [{"cameras": [1]}, {"unit": ["mm"]}, {"joints": [1]}])
+def test_odd_types_in_the_first_line_are_reported(folder, names, head):
+    first, *rest = json_lines(names[:1])
+    with pytest.raises(UserError, match=f"line 1, field '{next(iter(head))}'"):
+        read(write_json(folder / "people.jsonl", [{**first, **head}, *rest]))
+
+
+def test_cameras_may_be_null_if_examples_describe_theirs(folder, names):
+    first, example = json_lines(names[:1])
+    lines = [{**first, "cameras": None}, {**example, "camera": CAMERA}]
+    assert len(read(write_json(folder / "people.jsonl", lines))[1]) == 1
