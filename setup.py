@@ -7,8 +7,12 @@ import setuptools
 
 # Newer versions of onnx need a newer ml_dtypes than TensorFlow 2.15 admits; newer versions of
 # tf2onnx do not support Python 3.9.
-_ONNX = ["tf2onnx==1.17.0; python_version >= '3.10'", "tf2onnx==1.16.1; python_version < '3.10'",
-         "onnx==1.17.0", "onnxruntime>=1.17"]
+_ONNX = [
+    "tf2onnx==1.17.0; python_version >= '3.10'",
+    "tf2onnx==1.16.1; python_version < '3.10'",
+    "onnx==1.17.0",
+    "onnxruntime>=1.17",
+]
 
 EXTRAS = {
     "onnx": _ONNX,  # ckpt_tools.export_onnx
@@ -20,13 +24,28 @@ EXTRAS = {
     "data": ["cdflib>=1.2,<2", "ezc3d>=1.5", "pycocotools>=2.0.7"],
     "dask": ["distributed>=2023.5"],  # preparing data on a cluster
     # TensorFlow Addons, in the last release that fits, is the reference for image warping.
-    "test": ["tensorflow-addons==0.23.0", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90",
-             "scikit-image>=0.21", "cdflib>=1.2,<2", "ezc3d>=1.5", "pycocotools>=2.0.7",
-             "distributed>=2023.5", "pandas>=2,<3", *_ONNX],
+    "test": [
+        "tensorflow-addons==0.23.0",
+        "pytest>=8",
+        "pytest-xdist>=3.5",
+        "hypothesis>=6.90",
+        "scikit-image>=0.21",
+        "cdflib>=1.2,<2",
+        "ezc3d>=1.5",
+        "pycocotools>=2.0.7",
+        "distributed>=2023.5",
+        "pandas>=2,<3",
+        *_ONNX,
+    ],
     # The site of the documentation. Pinned, since `make docs` takes warnings for errors.
-    "docs": ["mkdocs==1.6.1", "mkdocs-material==9.6.23", "mkdocstrings==1.0.8",
-             "mkdocstrings-python==1.18.2", "mkdocs-gen-files==0.6.1",
-             "mkdocs-literate-nav==0.6.3"],
+    "docs": [
+        "mkdocs==1.6.1",
+        "mkdocs-material==9.6.23",
+        "mkdocstrings==1.0.8",
+        "mkdocstrings-python==1.18.2",
+        "mkdocs-gen-files==0.6.1",
+        "mkdocs-literate-nav==0.6.3",
+    ],
     "lint": ["ruff==0.17.6", "mypy==2.4.1", "vermin==1.9.2"],  # versions differ in findings
 }
 

@@ -69,8 +69,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 def measure(settings: CacheBenchmarkSettings) -> list[Measurement]:
     """Measures files of growing size, printing a row for each, and returns those of the last."""
-    print(f"{'examples':>10}{'file MB':>9}{'write s':>9}{'open ms':>9}{'1st read us':>12}"
-          f"{'read us':>9}{'RSS MB':>8}   as a pickled list:{'open ms':>10}{'RSS MB':>8}")
+    print(
+        f"{'examples':>10}{'file MB':>9}{'write s':>9}{'open ms':>9}{'1st read us':>12}"
+        f"{'read us':>9}{'RSS MB':>8}   as a pickled list:{'open ms':>10}{'RSS MB':>8}"
+    )
     with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
         size = min(_SMALLEST, int(settings.size))
         while True:
@@ -92,9 +94,12 @@ def measure_size(path: pathlib.Path, size: int) -> AccessCosts:
     write_generated_cache(path, size)
     write_s = time.perf_counter() - start
     costs = in_new_process(measure_cache, path)
-    print(f"{size:>10}{path.stat().st_size / 1e6:>9.0f}{write_s:>9.1f}{costs.open_s * 1e3:>9.1f}"
-          f"{costs.first_read_s * 1e6:>12.1f}{costs.read_s * 1e6:>9.1f}"
-          f"{costs.rss_mb:>8.1f}", end="")
+    print(
+        f"{size:>10}{path.stat().st_size / 1e6:>9.0f}{write_s:>9.1f}{costs.open_s * 1e3:>9.1f}"
+        f"{costs.first_read_s * 1e6:>12.1f}{costs.read_s * 1e6:>9.1f}"
+        f"{costs.rss_mb:>8.1f}",
+        end="",
+    )
     if size <= _LARGEST_LIST:
         in_new_process(write_list, path)
         as_list = in_new_process(measure_list, path)

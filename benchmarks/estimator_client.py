@@ -46,7 +46,8 @@ def main(export: str) -> None:
     start_call = time.perf_counter()
     first_call()
     results: dict[str, Any] = {
-        "load_s": loaded - start, "first_call_s": time.perf_counter() - start_call
+        "load_s": loaded - start,
+        "first_call_s": time.perf_counter() - start_call,
     }
     if has_estimator:
         results.update(measure_calls(model, side))
@@ -68,7 +69,7 @@ def measure_calls(model: Any, side: int) -> dict[str, Any]:
         results.setdefault("bare_peak_mb", _peak_megabytes())
         image, boxes = make_input(*setting[:3])
         seconds, bare_seconds = _least_seconds(
-            lambda: model.estimate_poses(image, boxes, num_aug=setting[3]), bare  # noqa: B023
+            functools.partial(model.estimate_poses, image, boxes, num_aug=setting[3]), bare
         )
         results[name] = {"call_s": seconds, "bare_s": bare_seconds}
     results["peak_mb"] = _peak_megabytes()

@@ -63,7 +63,7 @@ def _template(dataset: str) -> Rows:
         "mask": rng.integers(0, 256, n * _MASK_BYTES, dtype=np.uint8),
     }
     parts = {
-        name: contents.get(name, np.zeros((0, part.num_dims)[:part.num_dims], part.dtype))
+        name: contents.get(name, np.zeros((0, part.num_dims)[: part.num_dims], part.dtype))
         for name, part in PARTS.items()
     }
     categories = {"dataset": [dataset], "activity_name": ["unknown"], "scene_name": ["unknown"]}

@@ -132,9 +132,7 @@ def _without_network(results: Mapping[str, Any]) -> list[Measurement]:
     for case, (height, width, num_boxes, num_aug) in SETTINGS.items():
         milliseconds = 1000 * results[case]["call_s"] / (num_boxes * num_aug)
         limit = 1000 * _seconds_of_bare_operations(height, width)
-        measurements.append(
-            Measurement(f"crop_{case}_nobackbone", milliseconds, "ms/crop", limit)
-        )
+        measurements.append(Measurement(f"crop_{case}_nobackbone", milliseconds, "ms/crop", limit))
     return measurements
 
 
@@ -151,11 +149,23 @@ def _with_network(name: str, results: Mapping[str, Any]) -> list[Measurement]:
 
 def _start_and_memory(name: str, results: Mapping[str, Any]) -> list[Measurement]:
     return [
-        *(Measurement(f"{event}_{name}", results[f"{event}_s"], "s",
-                      results.get(f"bare_{event}_s", 0.0) + _START_LIMIT_S, admitted_ratio=1)
-          for event in ("load", "first_call")),
-        Measurement(f"peak_memory_{name}", results["peak_mb"], "MB", results["bare_peak_mb"],
-                    _ADMITTED_MEMORY_RATIO),
+        *(
+            Measurement(
+                f"{event}_{name}",
+                results[f"{event}_s"],
+                "s",
+                results.get(f"bare_{event}_s", 0.0) + _START_LIMIT_S,
+                admitted_ratio=1,
+            )
+            for event in ("load", "first_call")
+        ),
+        Measurement(
+            f"peak_memory_{name}",
+            results["peak_mb"],
+            "MB",
+            results["bare_peak_mb"],
+            _ADMITTED_MEMORY_RATIO,
+        ),
     ]
 
 

@@ -114,13 +114,22 @@ def augmentation_measurements(workload: Workload, side: int) -> list[Measurement
     num = len(workload.dataset.train)
     whole = cumulative[-1]
     name = f"full_augmentation_{side}"
-    rate = Measurement(name, num / whole, "ex/s/core", num / bare,
-                       _EXAMPLES_PER_SECOND * bare / num, higher_is_better=True)
+    rate = Measurement(
+        name,
+        num / whole,
+        "ex/s/core",
+        num / bare,
+        _EXAMPLES_PER_SECOND * bare / num,
+        higher_is_better=True,
+    )
     times = zip(["decoding", *_STAGES], np.diff([0, decoding, *cumulative]))
-    return [rate, *(
-        Measurement(f"{name}_{stage}", 1e3 * seconds / num, "ms/ex", 1e3 * whole / num)
-        for stage, seconds in times
-    )]
+    return [
+        rate,
+        *(
+            Measurement(f"{name}_{stage}", 1e3 * seconds / num, "ms/ex", 1e3 * whole / num)
+            for stage, seconds in times
+        ),
+    ]
 
 
 def stream_measurements(workload: Workload, side: int) -> list[Measurement]:
@@ -134,10 +143,12 @@ def stream_measurements(workload: Workload, side: int) -> list[Measurement]:
         stream, independent = _best_rates(workload, side, count)
         single = single or independent
         measurements += [
-            Measurement(name, stream, "ex/s", independent, _ADMITTED_STREAM_RATIO,
-                        higher_is_better=True),
-            Measurement(f"{name}_apart", independent, "ex/s", count * single,
-                        higher_is_better=True),
+            Measurement(
+                name, stream, "ex/s", independent, _ADMITTED_STREAM_RATIO, higher_is_better=True
+            ),
+            Measurement(
+                f"{name}_apart", independent, "ex/s", count * single, higher_is_better=True
+            ),
         ]
     return measurements
 

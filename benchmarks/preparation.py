@@ -67,19 +67,29 @@ def measure(folder: pathlib.Path, num_repeats: int = 20) -> list[Measurement]:
         write_jpeg(target, render_crop(decoded, plan_crop(example, decoded.shape)))
 
     whole, decode, render, encode, warp, fine_warp = (
-        best_time(function, num_repeats) for function in (
-            _make_crop, lambda: read_image(source), lambda: render_crop(image, plan),
-            lambda: write_jpeg(target, crop), lambda: _bare_warp(image, plan, 1),
-            lambda: _bare_warp(image, plan, 2)))
+        best_time(function, num_repeats)
+        for function in (
+            _make_crop,
+            lambda: read_image(source),
+            lambda: render_crop(image, plan),
+            lambda: write_jpeg(target, crop),
+            lambda: _bare_warp(image, plan, 1),
+            lambda: _bare_warp(image, plan, 2),
+        )
+    )
     limit = decode + warp + encode
     rates = {
-        "efficient_crop_1080p_rate": (whole, limit), "decode_1080p_rate": (decode, None),
-        "render_1080p_rate": (render, fine_warp), "encode_crop_rate": (encode, None),
+        "efficient_crop_1080p_rate": (whole, limit),
+        "decode_1080p_rate": (decode, None),
+        "render_1080p_rate": (render, fine_warp),
+        "encode_crop_rate": (encode, None),
     }
     return [
         Measurement("efficient_crop_1080p", 1e3 * whole, "ms", 1e3 * limit, _ADMITTED_RATIO),
-        *(Measurement(name, 1 / seconds, "ex/s/core", bare and 1 / bare, higher_is_better=True)
-          for name, (seconds, bare) in rates.items()),
+        *(
+            Measurement(name, 1 / seconds, "ex/s/core", bare and 1 / bare, higher_is_better=True)
+            for name, (seconds, bare) in rates.items()
+        ),
     ]
 
 
@@ -101,7 +111,8 @@ def _bare_warp(image: np.ndarray, plan: CropPlan, fineness: int) -> np.ndarray:
     homography = old.astype(np.float64) @ np.linalg.inv(new.astype(np.float64))
     size_wh = (fineness * plan.imshape[1], fineness * plan.imshape[0])
     return cv2.warpPerspective(
-        image, homography, size_wh, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        image, homography, size_wh, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    )
 
 
 def _generated_image() -> np.ndarray:

@@ -35,10 +35,17 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 def measure(settings: BenchmarkSettings) -> list[Measurement]:
     """Measures one and two processes; takes no settings besides those of all benchmarks."""
     return [
-        Measurement("render_256", images_per_second(2), "images/s", _IMAGES_PER_SECOND,
-                    admitted_ratio=1, higher_is_better=True),
-        Measurement("render_256_one_process", images_per_second(1), "images/s",
-                    higher_is_better=True),
+        Measurement(
+            "render_256",
+            images_per_second(2),
+            "images/s",
+            _IMAGES_PER_SECOND,
+            admitted_ratio=1,
+            higher_is_better=True,
+        ),
+        Measurement(
+            "render_256_one_process", images_per_second(1), "images/s", higher_is_better=True
+        ),
     ]
 
 

@@ -81,34 +81,50 @@ def measure_case(
         batch_size: Numbers of 3D- and 2D-labelled examples.
     """
     joints3d, joints2d = merged_joint_info("huge8"), merged_joint_info("huge2d_common")
-    config = with_supported_dtype(Config().replace(
-        backbone=backbone, backbone_weights="none", proc_side=side, training_steps=1000,
-        absloss_start_step=0, weak_perspective_steps=0, batch_size=batch_size[0],
-        batch_size_2d=batch_size[1], occlude_aug_prob=0, occlude_aug_prob_2d=0,
-        background_aug_prob=0,
-    ))
+    config = with_supported_dtype(
+        Config().replace(
+            backbone=backbone,
+            backbone_weights="none",
+            proc_side=side,
+            training_steps=1000,
+            absloss_start_step=0,
+            weak_perspective_steps=0,
+            batch_size=batch_size[0],
+            batch_size_2d=batch_size[1],
+            occlude_aug_prob=0,
+            occlude_aug_prob_2d=0,
+            background_aug_prob=0,
+        )
+    )
     model = build_crop_model(ModelDescription(config, joints3d))
     trainer = build_trainer(config, model, joints2d.names)
     batch = _random_batch(side, joints3d.num_joints, joints2d.num_joints, batch_size)
     functions = {
-        "bare": _bare_step(model, batch), "forward": _forward(trainer, batch),
-        "gradients": _gradients(trainer, batch), "step": _training_step(trainer, batch),
+        "bare": _bare_step(model, batch),
+        "forward": _forward(trainer, batch),
+        "gradients": _gradients(trainer, batch),
+        "step": _training_step(trainer, batch),
     }
     seconds = _shortest_seconds(functions)
     wait = _seconds_of_waiting(config, functions["step"])
     step = seconds["step"]
     parts = {
-        "loader_wait": wait, "forward": seconds["forward"],
+        "loader_wait": wait,
+        "forward": seconds["forward"],
         "backward": seconds["gradients"] - seconds["forward"],
         "update": step - seconds["gradients"],
     }
     return [
-        Measurement(f"step_over_backbone_{name}", 1e3 * step, "ms", 1e3 * seconds["bare"],
-                    _ADMITTED_RATIO),
-        Measurement(f"steps_per_second_{name}", 1 / step, "1/s", 1 / seconds["bare"],
-                    higher_is_better=True),
-        *(Measurement(f"{part}_{name}", 1e3 * value, "ms", 1e3 * step)
-          for part, value in parts.items()),
+        Measurement(
+            f"step_over_backbone_{name}", 1e3 * step, "ms", 1e3 * seconds["bare"], _ADMITTED_RATIO
+        ),
+        Measurement(
+            f"steps_per_second_{name}", 1 / step, "1/s", 1 / seconds["bare"], higher_is_better=True
+        ),
+        *(
+            Measurement(f"{part}_{name}", 1e3 * value, "ms", 1e3 * step)
+            for part, value in parts.items()
+        ),
         Measurement(f"memory_{name}", _peak_megabytes(), "MB", _machine_megabytes()),
     ]
 
@@ -128,11 +144,21 @@ def _seconds_of_waiting(config: Config, step: Callable[[], Any]) -> float:
     with tempfile.TemporaryDirectory() as root:
         config = config.replace(workers=1, data_root=root, cache_dir=f"{root}/cache")
         build_dataset_suite(
-            root, data_root=root, examples_per_dataset=1, valid_examples_per_dataset=1,
-            num_test_examples=1, examples_per_dataset_2d=2, on_progress=lambda *_: None)
+            root,
+            data_root=root,
+            examples_per_dataset=1,
+            valid_examples_per_dataset=1,
+            num_test_examples=1,
+            examples_per_dataset_2d=2,
+            on_progress=lambda *_: None,
+        )
         batches = training_batches(
             open_dataset("synth28", config.run.folders),
-            open_dataset("synth2d", config.run.folders), config, 0, _NUM_WARMUP + _NUM_TIMED)
+            open_dataset("synth2d", config.run.folders),
+            config,
+            0,
+            _NUM_WARMUP + _NUM_TIMED,
+        )
         waits = []
         for _ in range(_NUM_WARMUP + _NUM_TIMED):
             waits.append(_seconds(lambda: next(batches)))
@@ -206,8 +232,9 @@ def _random_batch(
         "image_2d": rng.integers(0, 256, (num_2d, side, side, 3), np.uint8),
         "intrinsics": np.tile(camera, (num_3d, 1, 1)).astype(np.float32),
         "intrinsics_2d": np.tile(camera, (num_2d, 1, 1)).astype(np.float32),
-        "coords3d_true": (
-            rng.normal(0, 300, (num_3d, num_joints, 3)) + [0, 0, 5000]).astype(np.float32),
+        "coords3d_true": (rng.normal(0, 300, (num_3d, num_joints, 3)) + [0, 0, 5000]).astype(
+            np.float32
+        ),
         "coords2d_true": rng.uniform(0, side, (num_3d, num_joints, 2)).astype(np.float32),
         "joint_validity_mask": rng.random((num_3d, num_joints)) < 0.1,
         "coords2d_true_2d": rng.uniform(0, side, (num_2d, num_joints2d, 2)).astype(np.float32),

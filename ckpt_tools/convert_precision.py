@@ -79,9 +79,7 @@ def convert_precision(path: PathLike, dtype: str, folder: PathLike) -> Conversio
         restore_model(model, checkpoint)
         models.append(model)
     old, new = map(crop_predictor, models)
-    written = write_model_checkpoint(
-        models[1], converted, folder, checkpoint_number(checkpoint)
-    )
+    written = write_model_checkpoint(models[1], converted, folder, checkpoint_number(checkpoint))
     config = description.config
     difference = largest_difference_mm(old, new, config.loading.proc_side)
     return Conversion(written, config.model.dtype, dtype, difference)

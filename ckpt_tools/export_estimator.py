@@ -45,22 +45,26 @@ class ExportSettings:
     output: str = setting(None, "folder or .tar.gz file to write")
     detector: str = setting(DEFAULT_DETECTOR, CHOICES)
     detector_tiles: int = setting(
-        1, "number of tiles per side of the image in which the built-in detectors also look for "
-        "small people"
+        1,
+        "number of tiles per side of the image in which the built-in detectors also look for "
+        "small people",
     )
     affine_weights: Optional[str] = setting(
         None, "weights file (.npz) of the autoencoder, kept in the export"
     )
     skeletons: Optional[str] = setting(
-        None, "JSON file {name: {indices, names, edges}}; default: all formats whose joints the "
-        "model has"
+        None,
+        "JSON file {name: {indices, names, edges}}; default: all formats whose joints the "
+        "model has",
     )
     joint_transform: Optional[str] = setting(
         None, ".npy file with a matrix [crop model joints, output joints]"
     )
     bone_lengths: Optional[str] = setting(
-        None, ".npy file with the typical length of each edge of the crop model; default: bone "
-        "lengths are not checked", "mm"
+        None,
+        ".npy file with the typical length of each edge of the crop model; default: bone "
+        "lengths are not checked",
+        "mm",
     )
     rot_aug: float = setting(25.0, "largest rotation of the views", "degrees")
     rot_aug_360: bool = setting(False, "spread the views over the whole circle")
@@ -69,11 +73,13 @@ class ExportSettings:
         False, "detector_flip_aug also turns the image upside down"
     )
     precision: str = setting(
-        "by-device", "precision of the network; by-device: float16 on GPUs, else float32",
+        "by-device",
+        "precision of the network; by-device: float16 on GPUs, else float32",
         choices=PRECISIONS,
     )
     crop_dtype: Optional[str] = setting(
-        None, "type of the crops given to the model; default: float32 where the model takes them",
+        None,
+        "type of the crops given to the model; default: float32 where the model takes them",
         choices=("float16", "float32"),
     )
 

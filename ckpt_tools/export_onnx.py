@@ -42,8 +42,8 @@ class OnnxSettings:
     """Settings of the command."""
 
     model: str = setting(
-        None, "checkpoint or folder with checkpoints; or folder, archive, URL or name of a "
-        "SavedModel"
+        None,
+        "checkpoint or folder with checkpoints; or folder, archive, URL or name of a SavedModel",
     )
     output: str = setting(None, "file to write, .onnx")
     tolerance_mm: float = setting(1.0, "largest difference between joints that passes", "mm")
@@ -156,8 +156,12 @@ def _convert_cross(ctx: Any, node: Any, name: str, args: Any) -> None:
     )
     ctx.remove_node(node.name)
     ctx.make_node(
-        "Sub", [left.output[0], right.output[0]], name=node.name, outputs=node.output,
-        shapes=shapes, dtypes=dtypes,
+        "Sub",
+        [left.output[0], right.output[0]],
+        name=node.name,
+        outputs=node.output,
+        shapes=shapes,
+        dtypes=dtypes,
     )
 
 

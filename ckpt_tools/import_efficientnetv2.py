@@ -87,7 +87,8 @@ def _read(
 ) -> list[np.ndarray]:
     averages = {
         v.name[: -len(_AVERAGE_SUFFIX)]: v
-        for v in stored.variables if v.name.endswith(_AVERAGE_SUFFIX)
+        for v in stored.variables
+        if v.name.endswith(_AVERAGE_SUFFIX)
     }
     plain = {v.name: v for v in stored.variables if not v.name.endswith(_AVERAGE_SUFFIX)}
     if use_averages and not averages:

@@ -52,8 +52,9 @@ class ImportSettings:
         5.0, "largest difference between joints that passes the check", "mm"
     )
     backbone: Optional[str] = setting(
-        None, "name of the backbone; default: as indicated by the names of variables, which works "
-        "for EfficientNetV2"
+        None,
+        "name of the backbone; default: as indicated by the names of variables, which works "
+        "for EfficientNetV2",
     )
     centered_stride: bool = _model_setting("centered_stride")
     box_size_mm: float = _model_setting("box_size_mm")
@@ -61,7 +62,8 @@ class ImportSettings:
     weak_perspective: bool = _model_setting("weak_perspective")
     reconstruction_scale: str = _model_setting("reconstruction_scale")
     dtype: str = setting(
-        "float32", "compute type; 16-bit types mean mixed precision",
+        "float32",
+        "compute type; 16-bit types mean mixed precision",
         choices=("float32", "float16", "bfloat16"),
     )
 

@@ -138,8 +138,11 @@ def _find(stored: StoredVariables, name: str) -> Optional[StoredVariable]:
 
 def _kind(path: pathlib.Path, stored: StoredVariables) -> str:
     if stored.path.name != "variables":
-        return "checkpoint of a run" if (path / CONFIG_FILE).exists() or (
-            stored.path.parent / JOINTS_FILE).exists() else "checkpoint"
+        return (
+            "checkpoint of a run"
+            if (path / CONFIG_FILE).exists() or (stored.path.parent / JOINTS_FILE).exists()
+            else "checkpoint"
+        )
     if stored.below(_SKELETONS_PLACE):
         return "full-image model"
     return "SavedModel" if _find(stored, "joint_names") is None else "crop model"

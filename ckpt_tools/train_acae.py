@@ -34,11 +34,13 @@ class FileSettings:
     """Settings of the command, next to those of the training."""
 
     pred_path: tuple[str, ...] = setting(
-        (), "predictions (.npz or .h5 with coords3d_pred_cam and joint_names); may be repeated",
+        (),
+        "predictions (.npz or .h5 with coords3d_pred_cam and joint_names); may be repeated",
         repeated=True,
     )
     test_pred_path: tuple[str, ...] = setting(
-        (), "predictions for testing; may be repeated; default: random poses of --pred_path",
+        (),
+        "predictions for testing; may be repeated; default: random poses of --pred_path",
         repeated=True,
     )
     output: str = setting(None, "weights file to write (.npz)")
@@ -70,7 +72,11 @@ def train(files: FileSettings, config: AcaeConfig) -> None:
             raise UserError("The joints of --test_pred_path are not those of --pred_path.")
     with tqdm.tqdm(unit=" steps", desc="autoencoder") as bar:
         weights, _ = train_acae(
-            poses_train, joint_names, config, poses_test, lambda progress: _show(bar, progress),
+            poses_train,
+            joint_names,
+            config,
+            poses_test,
+            lambda progress: _show(bar, progress),
             files.checkpoint_dir,
         )
     if files.zero_below:

@@ -44,7 +44,10 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError(f"Give the name of a dataset, or --list. Known datasets: {known}.")
 
     return run_command(
-        __doc__, define, run, arguments[len(names):],
+        __doc__,
+        define,
+        run,
+        arguments[len(names) :],
         interrupted="Interrupted. The same command continues from here.",
     )
 

@@ -61,10 +61,13 @@ class Coco(Converter):
     NAME = "coco"
     TITLE = "COCO keypoints"
     FOLDER = "coco"
+    VERSION = 2  # masks were half a pixel too large
 
     splits: tuple[str, ...] = setting(
-        tuple(_SPLITS), "official splits to convert; val2014 becomes the validation split",
-        selects=True)
+        tuple(_SPLITS),
+        "official splits to convert; val2014 becomes the validation split",
+        selects=True,
+    )
     single_person: bool = setting(False, "only people who do not overlap with others")
 
     @property
@@ -78,8 +81,10 @@ class Coco(Converter):
 
     def downloads(self) -> Sequence[Download]:
         """Returns the image folder and the annotation file of each split."""
-        patterns = [(f"{split}/*.jpg", f"annotations/person_keypoints_{split}.json")
-                    for split in self.splits]
+        patterns = [
+            (f"{split}/*.jpg", f"annotations/person_keypoints_{split}.json")
+            for split in self.splits
+        ]
         return [Download(f"coco/{pattern}", _ADVICE) for pattern in itertools.chain(*patterns)]
 
     def sequences(self, data_root: pathlib.Path) -> list[Chunk]:
@@ -88,14 +93,15 @@ class Coco(Converter):
             if split not in _SPLITS:
                 raise unknown_name_error("split of COCO", split, _SPLITS)
         return [
-            Chunk(split, start) for split in self.splits
+            Chunk(split, start)
+            for split in self.splits
             for start in range(0, len(_read_split(data_root, split)), _IMAGES_PER_CHUNK)
         ]
 
     def examples(self, sequence: Chunk, context: ConversionContext) -> SplitExamples:
         """Yields the people of a chunk of images."""
         images = _read_split(context.data_root, sequence.split)
-        for image in images[sequence.start:sequence.start + _IMAGES_PER_CHUNK]:
+        for image in images[sequence.start : sequence.start + _IMAGES_PER_CHUNK]:
             for person in self._chosen_people(image, context):
                 example = self._example(sequence.split, image, person, context)
                 if example is not None:
@@ -106,8 +112,10 @@ class Coco(Converter):
     ) -> list[_Person]:
         labelled = [(a, joints_of(a["keypoints"])) for a in image["annotations"]]
         people = [
-            _Person(i, joints, annotation) for i, (annotation, joints) in enumerate(
-                (a, joints) for a, joints in labelled if _has_enough_joints(a["keypoints"]))
+            _Person(i, joints, annotation)
+            for i, (annotation, joints) in enumerate(
+                (a, joints) for a, joints in labelled if _has_enough_joints(a["keypoints"])
+            )
         ]
         boxes = np.array([joint_box(person.joints_px, _BOX_FACTOR) for person in people])
         is_chosen = np.array([box[2:].max() >= _MIN_SIDE_PX for box in boxes], bool)
@@ -115,11 +123,16 @@ class Coco(Converter):
             overlaps = pairwise_iou(boxes, boxes) - np.eye(len(boxes))
             is_chosen &= (overlaps < _MAX_IOU_OF_SINGLE).all(axis=1)
         if len(people) < len(labelled):
-            context.issues.add("skipped", "too few joints", image["file_name"],
-                            len(labelled) - len(people))
+            context.issues.add(
+                "skipped", "too few joints", image["file_name"], len(labelled) - len(people)
+            )
         if sum(is_chosen) < len(people):
-            context.issues.add("skipped", "person too small or not alone", image["file_name"],
-                            len(people) - sum(is_chosen))
+            context.issues.add(
+                "skipped",
+                "person too small or not alone",
+                image["file_name"],
+                len(people) - sum(is_chosen),
+            )
         return [person for person, chosen in zip(people, is_chosen) if chosen]
 
     def _example(
@@ -127,7 +140,8 @@ class Coco(Converter):
     ) -> Any:
         name = image["file_name"]
         example = Pose2DExample(
-            image_path=f"coco/{split}/{name}", coords=person.joints_px,
+            image_path=f"coco/{split}/{name}",
+            coords=person.joints_px,
             bbox=np.array(person.annotation["bbox"], np.float32),
         )
         mask = mask_of(person.annotation["segmentation"], image["height"], image["width"])
@@ -184,8 +198,9 @@ def _checked_polygon(polygon: Any, image_side_px: int) -> list[float]:
 
 def _has_enough_joints(keypoints: Sequence[float]) -> bool:
     visibilities = np.array(keypoints[2::3])
-    return bool((visibilities == 2).sum() >= _MIN_VISIBLE
-                and (visibilities > 0).sum() >= _MIN_LABELLED)
+    return bool(
+        (visibilities == 2).sum() >= _MIN_VISIBLE and (visibilities > 0).sum() >= _MIN_LABELLED
+    )
 
 
 @functools.lru_cache(maxsize=2)

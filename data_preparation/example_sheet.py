@@ -44,7 +44,11 @@ def choose_examples(examples: Sequence[Example], num: int, seed: int) -> list[in
 
 
 def draw_sheet(
-    dataset: PoseDataset, split: str, indices: Sequence[int], num_augmented: int, seed: int,
+    dataset: PoseDataset,
+    split: str,
+    indices: Sequence[int],
+    num_augmented: int,
+    seed: int,
     folders: Optional[DataFolders] = None,
 ) -> np.ndarray:
     """Draws examples of a dataset into one image, uint8 [h, w, 3] RGB.
@@ -97,7 +101,10 @@ def _with_mask(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _crop_preview(
-    example: Example, dataset: PoseDataset, is_training: bool, rng: np.random.Generator,
+    example: Example,
+    dataset: PoseDataset,
+    is_training: bool,
+    rng: np.random.Generator,
     folders: Optional[DataFolders],
 ) -> np.ndarray:
     args = (dataset.joint_info, LoadingConfig(), is_training, rng)
@@ -107,6 +114,7 @@ def _crop_preview(
     else:
         loaded, end = load_example_2d(example, *args, folders=folders), "_2d"
     points = np.where(
-        loaded[f"joint_validity_mask{end}"][:, np.newaxis], loaded[f"coords2d_true{end}"], np.nan)
+        loaded[f"joint_validity_mask{end}"][:, np.newaxis], loaded[f"coords2d_true{end}"], np.nan
+    )
     image, points = enlarge(loaded[f"image{end}"], points, _TILE_SIDE)
     return draw_poses2d(image, points, dataset.joint_info)

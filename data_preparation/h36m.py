@@ -56,14 +56,17 @@ class Human36M(Converter):
     TAKES_CROP_MASKS = True
 
     train_subjects: tuple[int, ...] = setting(
-        (1, 5, 6, 7, 8), "subjects of the training split", selects=True)
+        (1, 5, 6, 7, 8), "subjects of the training split", selects=True
+    )
     valid_subjects: tuple[int, ...] = setting((), "subjects of the validation split", selects=True)
     test_subjects: tuple[int, ...] = setting((9, 11), "subjects of the test split", selects=True)
     cameras: tuple[str, ...] = setting(CAMERA_NAMES, "cameras to convert", selects=True)
     correct_s9: bool = setting(
-        True, "correct poses and boxes of three activities of S9, which are annotated 20 cm off")
+        True, "correct poses and boxes of three activities of S9, which are annotated 20 cm off"
+    )
     partial: bool = setting(
-        False, "leave more room around people, for crops that show them partially")
+        False, "leave more room around people, for crops that show them partially"
+    )
 
     def downloads(self) -> Sequence[Download]:
         """Returns the videos, poses and boxes of each subject, and the cameras."""
@@ -74,15 +77,19 @@ class Human36M(Converter):
                 ("MyPoseFeatures/D3_Positions/*.cdf", "Poses_D3_Positions"),
                 ("MySegmentsMat/ground_truth_bb/*.mat", "Segments_mat_gt_bb"),
             ):
-                advice = (f"download and unpack {archive}_S{subject}.tgz of "
-                          "vision.imar.ro/human3.6m, or choose other subjects")
+                advice = (
+                    f"download and unpack {archive}_S{subject}.tgz of "
+                    "vision.imar.ro/human3.6m, or choose other subjects"
+                )
                 found.append(Download(f"h36m/S{subject}/{pattern}", advice))
         return found
 
     def caches(self) -> dict[str, JointInfo]:
         """Returns the 17 joints of the benchmark and the 25 joints of the merged sets."""
-        return {f"h36m{self._variant}": _JOINTS_17,
-                f"h36m_alljoints{self._variant}": self.joint_info()}
+        return {
+            f"h36m{self._variant}": _JOINTS_17,
+            f"h36m_alljoints{self._variant}": self.joint_info(),
+        }
 
     @property
     def crop_folder(self) -> str:
@@ -91,13 +98,15 @@ class Human36M(Converter):
 
     @property
     def _variant(self) -> str:
-        return ("_partial" if self.partial else "") + (
-            "" if self.correct_s9 else "_incorrect_S9")
+        return ("_partial" if self.partial else "") + ("" if self.correct_s9 else "_incorrect_S9")
 
     def sequences(self, data_root: pathlib.Path) -> list[SplitSequence]:
         """Lists subjects, activities (those with videos) and cameras."""
-        subjects = {"train": self.train_subjects, "valid": self.valid_subjects,
-                    "test": self.test_subjects}
+        subjects = {
+            "train": self.train_subjects,
+            "valid": self.valid_subjects,
+            "test": self.test_subjects,
+        }
         numbers = [number for of_split in subjects.values() for number in of_split]
         if len(set(numbers)) < len(numbers):
             raise UserError(f"Human3.6M: a subject can be in one split only, got {subjects}.")
@@ -106,7 +115,8 @@ class Human36M(Converter):
                 raise unknown_name_error("camera of Human3.6M", camera, CAMERA_NAMES)
         return [
             SplitSequence(split, Recording(subject, activity, camera))
-            for split, of_split in subjects.items() for subject in of_split
+            for split, of_split in subjects.items()
+            for subject in of_split
             for activity in _activities(data_root / "h36m" / f"S{subject}" / "Videos")
             for camera in self.cameras
         ]
@@ -126,8 +136,11 @@ class Human36M(Converter):
             if sequence.split == "test":
                 write_jpeg(context.folder / image_path, image)
             example = Pose3DExample(
-                image_path=f"{FOLDER}/{image_path}", world_coords=poses_mm[index],
-                bbox=boxes_px[index], camera=camera, image=image,
+                image_path=f"{FOLDER}/{image_path}",
+                world_coords=poses_mm[index],
+                bbox=boxes_px[index],
+                camera=camera,
+                image=image,
                 activity_name=recording.activity_name,
             )
             cropped = context.crop(example, f"{self.crop_folder}/{image_path}", options)
@@ -154,8 +167,11 @@ class Human36M(Converter):
             return range(0, len(poses_mm), _TEST_STEP)
         sampler = AdaptivePoseSampler(100)
         indices_17 = JointConverter(self.joint_info(), _JOINTS_17).source_indices
-        return {i for i in range(0, len(poses_mm), _TRAIN_STEP)
-                if sampler.keep_if_moved(poses_mm[i, indices_17])}
+        return {
+            i
+            for i in range(0, len(poses_mm), _TRAIN_STEP)
+            if sampler.keep_if_moved(poses_mm[i, indices_17])
+        }
 
 
 def _shifted_boxes(boxes_px: np.ndarray, depths_mm: np.ndarray, camera: Camera) -> np.ndarray:

@@ -35,9 +35,7 @@ from metrabs.settings import from_flags, setting
 
 _DETECTION_FILES = ("yolov4_person_detections.pkl", "yolov3_person_detections.pkl")
 _ORIENTATION_TAG = 274
-_ROTATIONS = {
-    3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE
-}
+_ROTATIONS = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +43,15 @@ class BackgroundSettings:
     """Settings of this command."""
 
     detections: str = setting(
-        "", "file of precomputed person detections in the images of jpg_small; default: "
-        f"{' or '.join(_DETECTION_FILES)} next to jpg, if there is one")
+        "",
+        "file of precomputed person detections in the images of jpg_small; default: "
+        f"{' or '.join(_DETECTION_FILES)} next to jpg, if there is one",
+    )
     detector: str = setting(
-        "efficientdet", "person detector for images without precomputed detections: "
-        "'efficientdet', the folder of a SavedModel, package.module:function, or empty for none")
+        "efficientdet",
+        "person detector for images without precomputed detections: "
+        "'efficientdet', the folder of a SavedModel, package.module:function, or empty for none",
+    )
     strict: bool = setting(False, "a missing detection is an error")
     side: int = setting(512, "side of the images", unit="pixels", at_least=1)
     quality: int = setting(95, "JPEG quality of the images", at_least=0, at_most=100)
@@ -82,7 +84,7 @@ def squared(image: np.ndarray, side: int) -> np.ndarray:
     """Returns the central square of an image `[h, w, 3]`, resized to a side in pixels."""
     smaller = min(image.shape[:2])
     top, left = ((extent - smaller) // 2 for extent in image.shape[:2])
-    square = image[top:top + smaller, left:left + smaller]
+    square = image[top : top + smaller, left : left + smaller]
     return cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
 
 
@@ -121,7 +123,10 @@ def shrink_all(
 
 
 def list_without_people(
-    folder: pathlib.Path, names: Sequence[str], source: DetectionSource, list_path: pathlib.Path,
+    folder: pathlib.Path,
+    names: Sequence[str],
+    source: DetectionSource,
+    list_path: pathlib.Path,
     strict: bool = False,
 ) -> Counts:
     """Writes the names of the images without people to a text file, one per line.
@@ -144,9 +149,7 @@ def list_without_people(
         elif len(people) == 0:
             free.append(name)
     if unknown and strict:
-        raise UserError(
-            f"No detection result for '{unknown[0]}'. Provide it, or drop --strict."
-        )
+        raise UserError(f"No detection result for '{unknown[0]}'. Provide it, or drop --strict.")
     if not free:
         raise UserError(
             f"None of {len(names)} images is known to be without people ({len(unknown)} have no "
@@ -179,8 +182,7 @@ def run(values: flags.FlagValues, words: Sequence[str]) -> None:
     counts = list_without_people(folder, names, source, list_path, given.strict)
     unknown = f", {counts.unknown} without a detection result" if counts.unknown else ""
     print(
-        f"{counts.without_people} of {counts.all} images are without people{unknown}: "
-        f"{list_path}"
+        f"{counts.without_people} of {counts.all} images are without people{unknown}: {list_path}"
     )
 
 

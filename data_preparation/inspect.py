@@ -42,15 +42,18 @@ class InspectSettings(DataFolderSettings):
     datasets: tuple[str, ...] = ()
     split: str = setting("train", "split whose examples are shown", choices=SPLITS)
     index: tuple[int, ...] = setting(
-        (), "indices of the examples to show; default: a random choice from all members",
-        at_least=0)
+        (),
+        "indices of the examples to show; default: a random choice from all members",
+        at_least=0,
+    )
     num: int = setting(12, "number of randomly chosen examples", at_least=1)
     augmented: int = setting(2, "number of augmented crops drawn of each example", at_least=0)
     seed: int = setting(0, "random seed of the choice and of the augmentation", at_least=0)
     output: Optional[str] = setting(None, "draw the examples into this image file")
     csv: Optional[str] = setting(None, "also write the counts to this CSV file")
     figure: Optional[str] = setting(
-        None, "also plot the counts of the first split that has examples into this file")
+        None, "also plot the counts of the first split that has examples into this file"
+    )
     verify: bool = setting(False, "read the whole file and compare it with its checksums")
 
 
@@ -68,8 +71,10 @@ def inspect(name: str, chosen: InspectSettings) -> None:
     if chosen.verify:
         verify_array_file(folders.cache_path(name))
     dataset = open_dataset(name, folders)
-    print(f"{dataset.name}: {dataset.joint_info.num_joints} joints, "
-          f"{len(dataset.joint_info.edges)} bones")
+    print(
+        f"{dataset.name}: {dataset.joint_info.num_joints} joints, "
+        f"{len(dataset.joint_info.edges)} bones"
+    )
     report_statistics(dataset, chosen.csv, chosen.figure)
     print("".join(f"{line}\n" for line in batches_and_bones(dataset)), end="")
     if chosen.verify:
@@ -98,16 +103,21 @@ def describe_example(example: Example, joint_info: JointInfo) -> str:
     is_3d = isinstance(example, Pose3DExample)
     coords = example.world_coords if isinstance(example, Pose3DExample) else example.coords
     unit = "mm, world" if is_3d else "pixels"
-    lines = [example.image_path, f"  dataset {example.dataset}",
-             f"  box (left, top, width, height) {_numbers(example.bbox)}",
-             f"  mask {'-' if example.mask is None else example.mask['size']}"]
+    lines = [
+        example.image_path,
+        f"  dataset {example.dataset}",
+        f"  box (left, top, width, height) {_numbers(example.bbox)}",
+        f"  mask {'-' if example.mask is None else example.mask['size']}",
+    ]
     if isinstance(example, Pose3DExample):
         lines.append(f"  activity {example.activity_name}, scene {example.scene_name}")
     if example.camera is not None:
         camera = example.camera
         lens = _numbers(() if camera.distortion_coeffs is None else camera.distortion_coeffs, 4)
-        lines += [f"  camera at {_numbers(camera.t)} mm, lens coefficients {lens}",
-                  *(f"  intrinsics {_numbers(row, 2)}" for row in camera.intrinsic_matrix[:2])]
+        lines += [
+            f"  camera at {_numbers(camera.t)} mm, lens coefficients {lens}",
+            *(f"  intrinsics {_numbers(row, 2)}" for row in camera.intrinsic_matrix[:2]),
+        ]
     known = np.flatnonzero(~np.isnan(coords).any(axis=1))
     lines.append(f"  {len(known)} of {joint_info.num_joints} joints ({unit})")
     lines += [f"    {joint_info.names[i]:<16}{_numbers(coords[i])}" for i in known]

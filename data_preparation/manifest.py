@@ -43,8 +43,12 @@ class Manifest(NamedTuple):
 
 
 def open_manifest(
-    path: PathLike, data_root: PathLike, cameras_path: Optional[PathLike] = None,
-    edges: str = "", unit: str = "mm", dataset: str = "",
+    path: PathLike,
+    data_root: PathLike,
+    cameras_path: Optional[PathLike] = None,
+    edges: str = "",
+    unit: str = "mm",
+    dataset: str = "",
 ) -> Manifest:
     """Opens a manifest.
 
@@ -85,8 +89,12 @@ def open_manifest(
     if not isinstance(head["unit"], str) or head["unit"] not in _MM_PER_UNIT:
         raise _error(path, 1, "unit", f"must be mm, cm or m, not {head['unit']!r}")
     reader = ExampleReader(
-        path.parent, pathlib.Path(data_root), joint_info, head["cameras"],
-        _MM_PER_UNIT[head["unit"]], dataset,
+        path.parent,
+        pathlib.Path(data_root),
+        joint_info,
+        head["cameras"],
+        _MM_PER_UNIT[head["unit"]],
+        dataset,
     )
     return Manifest(joint_info, _examples(path, reader, lines))
 
@@ -119,8 +127,12 @@ def _json_lines(path: pathlib.Path, text: str) -> tuple[dict[str, Any], _Lines]:
     _, head = next(lines, (1, {}))
     unknown = sorted(set(head) - {"joints", "edges", "unit", "cameras"})
     if unknown:
-        raise _error(path, 1, unknown[0], "is unknown; the first line has joints, edges, unit and "
-                                          "cameras, examples follow")
+        raise _error(
+            path,
+            1,
+            unknown[0],
+            "is unknown; the first line has joints, edges, unit and cameras, examples follow",
+        )
     return dict(head), lines
 
 
@@ -134,8 +146,13 @@ def _csv_lines(path: pathlib.Path, text: str) -> tuple[list[str], _Lines]:
     expected = [f"{joint}_{axis}" for joint in joints for axis in _AXES]
     for column in joint_columns:
         if column not in expected:
-            raise _error(path, 1, column, f"is unknown; columns are {', '.join(_CSV_FIELDS)} and "
-                                          "NAME_x, NAME_y, NAME_z of every joint")
+            raise _error(
+                path,
+                1,
+                column,
+                f"is unknown; columns are {', '.join(_CSV_FIELDS)} and "
+                "NAME_x, NAME_y, NAME_z of every joint",
+            )
     for column in ("image", "camera", *expected):
         if column not in columns:
             raise _error(path, 1, column, "is missing among the columns")
@@ -185,8 +202,10 @@ def _joint_info(path: pathlib.Path, head: Mapping[str, Any]) -> JointInfo:
     names = [joint_name(name) for name in names]
     if not isinstance(head["edges"], str):
         raise _error(path, 1, "edges", "must be text such as 'neck-lsho-lelb,neck-head'")
-    chains = [[joint_name(name) for name in chain.split("-") if name]
-              for chain in head["edges"].replace(" ", "").split(",")]
+    chains = [
+        [joint_name(name) for name in chain.split("-") if name]
+        for chain in head["edges"].replace(" ", "").split(",")
+    ]
     unknown = {name for chain in chains for name in chain} - set(names)
     if unknown:
         raise _error(path, 1, "edges", f"has the unknown joint '{sorted(unknown)[0]}'")

@@ -39,7 +39,7 @@ def joint_name(name: str) -> str:
     """Returns the name of a joint as skeletons have it: 'left_hip' is 'lhip'."""
     for side in ("left_", "right_"):
         if name.startswith(side) and len(name) > len(side):
-            return side[0] + name[len(side):]
+            return side[0] + name[len(side) :]
     return name
 
 
@@ -56,8 +56,13 @@ class ExampleReader:
     """
 
     def __init__(
-        self, folder: pathlib.Path, data_root: pathlib.Path, joint_info: JointInfo,
-        cameras: Mapping[str, Any], mm_per_unit: float, dataset: str,
+        self,
+        folder: pathlib.Path,
+        data_root: pathlib.Path,
+        joint_info: JointInfo,
+        cameras: Mapping[str, Any],
+        mm_per_unit: float,
+        dataset: str,
     ) -> None:
         self._folder = folder
         self._data_root = data_root
@@ -94,9 +99,12 @@ class ExampleReader:
         joints_mm = self._joints(fields["joints3d"])
         points = _checked_projection(joints_mm, camera, imshape, self._joint_info)
         return split, Pose3DExample(
-            image_path=self._stored_path(path), world_coords=joints_mm,
-            bbox=_checked_box(fields.get("box"), points, imshape), camera=camera,
-            dataset=self._dataset, mask=self._mask(fields, imshape),
+            image_path=self._stored_path(path),
+            world_coords=joints_mm,
+            bbox=_checked_box(fields.get("box"), points, imshape),
+            camera=camera,
+            dataset=self._dataset,
+            mask=self._mask(fields, imshape),
         )
 
     def _path(self, fields: Mapping[str, Any], field: str) -> pathlib.Path:
@@ -115,12 +123,17 @@ class ExampleReader:
                 raise FieldError("camera", f"'{given}' is not described; described are: {known}")
             given = self._cameras[given]
         if not isinstance(given, dict) or "intrinsics" not in given:
-            raise FieldError("camera", "must be the name of a camera or an object that has "
-                                       f"'intrinsics' and maybe {', '.join(_CAMERA_FIELDS[1:])}")
+            raise FieldError(
+                "camera",
+                "must be the name of a camera or an object that has "
+                f"'intrinsics' and maybe {', '.join(_CAMERA_FIELDS[1:])}",
+            )
         for name in given:
             if name not in _CAMERA_FIELDS:
-                raise FieldError("camera", f"has the unknown entry '{name}'; known are "
-                                           f"{', '.join(_CAMERA_FIELDS)}")
+                raise FieldError(
+                    "camera",
+                    f"has the unknown entry '{name}'; known are {', '.join(_CAMERA_FIELDS)}",
+                )
         # Without a rotation, the world is the camera's own frame, whose y axis points down.
         default_up = (0, 0, 1) if "rotation" in given else (0, -1, 0)
         rotation = _numbers("camera", given.get("rotation", np.eye(3)), (3, 3), "'rotation' ")
@@ -129,12 +142,13 @@ class ExampleReader:
         position = _numbers("camera", given.get("position", (0, 0, 0)), (3,), "'position' ")
         try:
             return Camera(
-                optical_center=position * self._mm_per_unit, rot_world_to_cam=rotation,
-                intrinsic_matrix=_numbers(
-                    "camera", given["intrinsics"], (3, 3), "'intrinsics' "),
+                optical_center=position * self._mm_per_unit,
+                rot_world_to_cam=rotation,
+                intrinsic_matrix=_numbers("camera", given["intrinsics"], (3, 3), "'intrinsics' "),
                 distortion_coeffs=given.get("distortion"),
-                world_up=_numbers("camera", given.get("world_up", default_up), (3,),
-                                  "'world_up' "),
+                world_up=_numbers(
+                    "camera", given.get("world_up", default_up), (3,), "'world_up' "
+                ),
             )
         except (UserError, TypeError, ValueError) as error:
             raise FieldError("camera", str(error).rstrip(".")) from error
@@ -144,8 +158,11 @@ class ExampleReader:
         if isinstance(given, list) and len(given) == len(names):
             given = {name: point for name, point in zip(names, given) if point is not None}
         if not isinstance(given, dict):
-            raise FieldError("joints3d", "must be an object {name: [x, y, z], ...} or a list of "
-                                         f"{len(names)} points, null where unknown")
+            raise FieldError(
+                "joints3d",
+                "must be an object {name: [x, y, z], ...} or a list of "
+                f"{len(names)} points, null where unknown",
+            )
         joints = np.full((len(names), 3), np.nan, np.float64)
         for given_name, point in given.items():
             name = joint_name(given_name)
@@ -162,8 +179,10 @@ class ExampleReader:
         if is_known.sum() >= _MIN_JOINTS_FOR_SPAN and not (
             _SMALLEST_SPAN_MM <= span <= _LARGEST_SPAN_MM
         ):
-            raise FieldError("joints3d", f"spans {span:.4g} mm, which no person does; state the "
-                                         "unit (mm, cm or m)")
+            raise FieldError(
+                "joints3d",
+                f"spans {span:.4g} mm, which no person does; state the unit (mm, cm or m)",
+            )
         # Float32 holds tenths of millimetres up to kilometres from the origin.
         return joints.astype(np.float32) if np.nanmax(np.abs(joints)) < 1e6 else joints
 
@@ -177,8 +196,11 @@ class ExampleReader:
         if mask is None:
             raise FieldError("mask", f"'{path}' is not there or not an image")
         if mask.shape != imshape[:2]:
-            raise FieldError("mask", f"is {mask.shape[1]} x {mask.shape[0]} pixels, the image "
-                                     f"{imshape[1]} x {imshape[0]}")
+            raise FieldError(
+                "mask",
+                f"is {mask.shape[1]} x {mask.shape[0]} pixels, the image "
+                f"{imshape[1]} x {imshape[0]}",
+            )
         return encode_mask(mask)
 
 
@@ -189,17 +211,18 @@ def _checked_projection(
     depths = camera.world_to_camera(joints_mm)[:, 2]
     behind = np.flatnonzero(depths <= 0)
     if len(behind):
-        raise FieldError("joints3d", f"'{joint_info.names[behind[0]]}' is behind the camera; "
-                                     "check the camera's rotation and position")
+        raise FieldError(
+            "joints3d",
+            f"'{joint_info.names[behind[0]]}' is behind the camera; "
+            "check the camera's rotation and position",
+        )
     points = camera.world_to_image(joints_mm[~np.isnan(depths)])
     if not boxes.contains(boxes.full(imshape[1::-1]), points).any():
         raise FieldError("joints3d", "no joint is inside the image; check the camera")
     return points
 
 
-def _checked_box(
-    given: Any, points: np.ndarray, imshape: tuple[int, ...]
-) -> np.ndarray:
+def _checked_box(given: Any, points: np.ndarray, imshape: tuple[int, ...]) -> np.ndarray:
     frame = boxes.full(imshape[1::-1])
     if given is None:
         return boxes.intersection(boxes.expand(boxes.bounding_box(points), _BOX_MARGIN), frame)
@@ -215,13 +238,15 @@ def _checked_box(
 
 def _is_unknown(point: Any) -> bool:
     """Returns whether a point says that a joint is unknown: null, or three of null and NaN."""
-    return point is None or isinstance(point, list) and len(point) == 3 and all(
-        value is None or isinstance(value, float) and np.isnan(value) for value in point)
+    return (
+        point is None
+        or isinstance(point, list)
+        and len(point) == 3
+        and all(value is None or isinstance(value, float) and np.isnan(value) for value in point)
+    )
 
 
-def _numbers(
-    field: str, given: Any, shape: tuple[int, ...], what: str
-) -> np.ndarray:
+def _numbers(field: str, given: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     try:
         numbers = np.asarray(given, np.float64)
     except (TypeError, ValueError, OverflowError):

@@ -51,8 +51,9 @@ class MergeSettings(DataFolderSettings):
         None, "the new cache file; default: NAME.pkl in the cache folder"
     )
     surreal_always_plausible: bool = setting(
-        PlausibilityFilter.keeps_surreal, "keep SURREAL examples whose person is outside the "
-        "image, as the original implementation does"
+        PlausibilityFilter.keeps_surreal,
+        "keep SURREAL examples whose person is outside the "
+        "image, as the original implementation does",
     )
     piano1: bool = setting(
         PlausibilityFilter.keeps_piano1, "keep Panoptic's sequence 161029_piano1"
@@ -138,8 +139,10 @@ def _print_dropped(counts: Sequence[MemberCount]) -> None:
     for count in counts:
         dropped = count.num_available - count.num_merged
         if dropped:
-            print(f"{count.dataset}: left out {dropped:,} of {count.num_available:,} "
-                  f"{count.split} examples ({100 * dropped / count.num_available:.2f} %)")
+            print(
+                f"{count.dataset}: left out {dropped:,} of {count.num_available:,} "
+                f"{count.split} examples ({100 * dropped / count.num_available:.2f} %)"
+            )
 
 
 def _run(settings: MergeSettings) -> None:

@@ -80,9 +80,13 @@ class Mpii(Converter):
     FOLDER = "mpii"
     DETECTION_FILES = ("yolov4_detections.pkl", "yolov3_detections.pkl")
 
-    variant: str = setting(_PLAIN, (
-        "'plain': people apart from others, 12 joints, annotated boxes; 'yolo_nofilt': all "
-        "detected people, 16 joints, for the merged sets; 'yolo': the same with 10 joints"))
+    variant: str = setting(
+        _PLAIN,
+        (
+            "'plain': people apart from others, 12 joints, annotated boxes; 'yolo_nofilt': all "
+            "detected people, 16 joints, for the merged sets; 'yolo': the same with 10 joints"
+        ),
+    )
 
     def __post_init__(self) -> None:
         """Rejects unknown variants."""
@@ -121,8 +125,10 @@ class Mpii(Converter):
         site = "from human-pose.mpi-inf.mpg.de into 'mpii'"
         return [
             Download("mpii/images/*.jpg", f"download and unpack mpii_human_pose_v1.tar.gz {site}"),
-            Download(f"mpii/{_ANNOTATION_FILE}",
-                     f"download and unpack mpii_human_pose_v1_u12_2.zip {site}, without folders"),
+            Download(
+                f"mpii/{_ANNOTATION_FILE}",
+                f"download and unpack mpii_human_pose_v1_u12_2.zip {site}, without folders",
+            ),
         ]
 
     def sequences(self, data_root: pathlib.Path) -> list[Chunk]:
@@ -133,7 +139,7 @@ class Mpii(Converter):
     def examples(self, sequence: Chunk, context: ConversionContext) -> SplitExamples:
         """Yields the chosen people of a chunk of images."""
         images = _read_images(context.folder / _ANNOTATION_FILE)
-        for image in images[sequence.start:sequence.start + _IMAGES_PER_CHUNK]:
+        for image in images[sequence.start : sequence.start + _IMAGES_PER_CHUNK]:
             key = f"images/{image.name}"
             choose = self._detected_people if self.needs_detections else _people_alone
             for number, joints_px, box_px in choose(image.people, key, context):

@@ -59,7 +59,8 @@ class MuCo(Converter):
 
     num_composites: int = setting(200_000, "number of images to compose", selects=True)
     subjects: tuple[int, ...] = setting(
-        (1, 2, 3, 4, 5, 6, 7, 8), "subjects of MPI-INF-3DHP, from 1")
+        (1, 2, 3, 4, 5, 6, 7, 8), "subjects of MPI-INF-3DHP, from 1"
+    )
     sequence_numbers: tuple[int, ...] = setting((1, 2), "sequences of each subject, from 1")
     cameras: tuple[int, ...] = setting(tuple(range(11)), "cameras of MPI-INF-3DHP, from 0")
     first_frame: int = setting(179, "number of the first frame to use, from 0")
@@ -71,10 +72,14 @@ class MuCo(Converter):
         chairs = [
             download._replace(pattern=download.pattern.replace("FGmasks", "ChairMasks"))
             for download in tdhp_files.training_downloads(
-                self.subjects, self.sequence_numbers, self.cameras)
-            if "FGmasks" in download.pattern]
-        return [*tdhp_files.training_downloads(
-            self.subjects, self.sequence_numbers, self.cameras), *chairs]
+                self.subjects, self.sequence_numbers, self.cameras
+            )
+            if "FGmasks" in download.pattern
+        ]
+        return [
+            *tdhp_files.training_downloads(self.subjects, self.sequence_numbers, self.cameras),
+            *chairs,
+        ]
 
     def preparations(self, data_root: pathlib.Path) -> list[View]:
         """Lists the views whose frames are to be extracted."""
@@ -85,8 +90,9 @@ class MuCo(Converter):
         """Lists chunks of composites."""
         del data_root
         end = self.num_composites + 1
-        return [Chunk(start, min(start + _CHUNK_SIZE, end))
-                for start in range(1, end, _CHUNK_SIZE)]
+        return [
+            Chunk(start, min(start + _CHUNK_SIZE, end)) for start in range(1, end, _CHUNK_SIZE)
+        ]
 
     def examples(self, sequence: Union[View, Chunk], context: ConversionContext) -> SplitExamples:
         """Extracts the frames of a view, or yields the people of a chunk of composites."""
@@ -99,8 +105,10 @@ class MuCo(Converter):
         num_frames = {view: len(found.indices) for view, found in extracted.items()}
         for number in range(*sequence):
             composition = muco_composites.compose(number, num_frames, self.seed)
-            sources = [read_source(folder, frames, view, extracted[view], row)
-                       for view, row in composition.frames]
+            sources = [
+                read_source(folder, frames, view, extracted[view], row)
+                for view, row in composition.frames
+            ]
             image = muco_composites.render(sources, composition.gammas)
             yield from self._people(number, image, sources, context)
 
@@ -117,16 +125,24 @@ class MuCo(Converter):
         for person, box in enumerate(chosen):
             if box is not None:
                 crop_path = f"{self.crop_folder}/{stem}_{person}.jpg"
-                yield "train", _cropped(
-                    image, sources[person], masks[person], box, context.data_root, crop_path)
+                yield (
+                    "train",
+                    _cropped(
+                        image, sources[person], masks[person], box, context.data_root, crop_path
+                    ),
+                )
 
     def _views(self) -> list[View]:
-        return [View(*numbers) for numbers in itertools.product(
-            self.subjects, self.sequence_numbers, self.cameras)]
+        return [
+            View(*numbers)
+            for numbers in itertools.product(self.subjects, self.sequence_numbers, self.cameras)
+        ]
 
 
 def _final_boxes(
-    visible_boxes: Sequence[Optional[np.ndarray]], image: np.ndarray, key: str,
+    visible_boxes: Sequence[Optional[np.ndarray]],
+    image: np.ndarray,
+    key: str,
     context: ConversionContext,
 ) -> list[Optional[np.ndarray]]:
     """Returns the box of the detection assigned to each person, None for those without.
@@ -152,8 +168,12 @@ def _final_boxes(
 
 
 def _cropped(
-    image: np.ndarray, source: Source, is_visible: np.ndarray, box: np.ndarray,
-    data_root: pathlib.Path, crop_path: str,
+    image: np.ndarray,
+    source: Source,
+    is_visible: np.ndarray,
+    box: np.ndarray,
+    data_root: pathlib.Path,
+    crop_path: str,
 ) -> Pose3DExample:
     """Writes the crop of a person: a scaled part of the composite, as in the original.
 
@@ -161,17 +181,21 @@ def _cropped(
     their chairs.
     """
     crop_box = boxes.intersection(
-        boxes.expand(rollable_square(box), _ROOM), boxes.full(image.shape[1::-1]))
+        boxes.expand(rollable_square(box), _ROOM), boxes.full(image.shape[1::-1])
+    )
     scale = min(_PERSON_SIDE_PX / float(np.max(box[2:])), 1.0)
     imshape = (round(scale * crop_box[3]), round(scale * crop_box[2]))
     camera = source.camera.shift_image(-crop_box[:2], inplace=False).scale_output(scale)
     crop, levels = (
         reproject_image(full, source.camera, camera, imshape, antialias_factor=_ANTIALIAS)
-        for full in (image, is_visible.astype(np.uint8) * np.uint8(255)))
+        for full in (image, is_visible.astype(np.uint8) * np.uint8(255))
+    )
     write_jpeg(data_root / crop_path, crop)
     return Pose3DExample(
-        image_path=crop_path, world_coords=source.camera.camera_to_world(source.joints_mm),
-        univ_coords=source.camera.camera_to_world(source.universal_mm), camera=camera,
+        image_path=crop_path,
+        world_coords=source.camera.camera_to_world(source.joints_mm),
+        univ_coords=source.camera.camera_to_world(source.universal_mm),
+        camera=camera,
         bbox=np.concatenate([box[:2] - crop_box[:2], box[2:]]) * scale,
         mask=encode_mask(levels > 127),
     )

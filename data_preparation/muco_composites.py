@@ -104,8 +104,9 @@ def _paste(canvas: np.ndarray, source: Source, gamma: float) -> None:
     """Pastes a person with their chair onto a canvas, in place."""
     person = cv2.GaussianBlur(source.person_levels, (0, 0), _MASK_BLUR_PX)
     left, top, width, height = cv2.boundingRect(
-        ((person > 0) | (source.chair_levels < 255)).astype(np.uint8))
-    region = np.s_[top:top + height, left:left + width]
+        ((person > 0) | (source.chair_levels < 255)).astype(np.uint8)
+    )
+    region = np.s_[top : top + height, left : left + width]
     image = _brightened(source.image[region], gamma)
     for levels in (255 - source.chair_levels[region], person[region]):
         alpha = levels[..., np.newaxis].astype(np.float32) / 255

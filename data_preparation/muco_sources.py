@@ -66,7 +66,8 @@ class Source(NamedTuple):
         """Returns where the largest piece of furniture is, bool `[h, w]`."""
         is_chair = self.chair_levels < _CHAIR_THRESHOLD
         num_labels, labels, stats, _ = cv2.connectedComponentsWithStats(
-            is_chair.astype(np.uint8), connectivity=4)
+            is_chair.astype(np.uint8), connectivity=4
+        )
         if num_labels <= 2:
             return is_chair
         return labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
@@ -102,7 +103,8 @@ def extract(
     videos = ("imageSequence", "FGmasks", "ChairMasks")
     written = []
     for index, image, person, chair in tdhp_files.synchronous_frames(
-            folder, view, indices, videos):
+        folder, view, indices, videos
+    ):
         image_path, mask_path = _paths(target, view, index)
         write_jpeg(image_path, image)
         masks = np.stack([person[..., 0], chair[..., 0], np.zeros_like(person[..., 0])], axis=-1)
@@ -111,8 +113,12 @@ def extract(
         written.append(index)
     selection = np.ix_(written, SOURCE_INDICES)
     with atomic_path(target / f"{view}.npz") as path:
-        np.savez(path, indices=np.array(written, np.int64), joints_mm=poses.joints_mm[selection],
-                 universal_mm=poses.universal_mm[selection])
+        np.savez(
+            path,
+            indices=np.array(written, np.int64),
+            joints_mm=poses.joints_mm[selection],
+            universal_mm=poses.universal_mm[selection],
+        )
 
 
 def read_extracted(target: pathlib.Path, view: View) -> ExtractedView:
@@ -138,8 +144,12 @@ def read_source(
     with reading(mask_path, "a mask of an extracted frame"):
         person, chair = cv2.split(cv2.imread(str(mask_path)))[:2]
     return Source(
-        read_image(str(image_path)), person, chair, extracted.joints_mm[row],
-        extracted.universal_mm[row], calibrated_camera(folder, view).camera,
+        read_image(str(image_path)),
+        person,
+        chair,
+        extracted.joints_mm[row],
+        extracted.universal_mm[row],
+        calibrated_camera(folder, view).camera,
     )
 
 
@@ -149,14 +159,16 @@ def _chosen_frames(
     """Returns frames whose poses differ enough and have any joint in the image."""
     universal_mm = read_poses(folder, view._replace(camera=0)).universal_mm
     sampler = AdaptivePoseSampler(_MIN_MOVEMENT_MM)
-    kept = [i for i in range(first_frame, len(universal_mm))
-            if sampler.keep_if_moved(universal_mm[i])]
+    kept = [
+        i for i in range(first_frame, len(universal_mm)) if sampler.keep_if_moved(universal_mm[i])
+    ]
     rng = np.random.default_rng([seed, view.subject, view.sequence, view.camera])
     shift = rng.integers(-_MAX_SHIFT, _MAX_SHIFT, endpoint=True)
     camera, imsize_wh = calibrated_camera(folder, view)
     shifted = {int(np.clip(i + shift, 0, len(joints_mm) - 1)) for i in kept}
     return [
-        i for i in sorted(shifted)
+        i
+        for i in sorted(shifted)
         if camera.is_visible(camera.camera_to_world(joints_mm[i]), imsize_wh).any()
     ]
 

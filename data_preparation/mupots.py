@@ -25,8 +25,10 @@ from metrabs.settings import setting
 _PELVIS_LAST = [*range(14), 15, 16, 14]
 _MIN_CONFIDENCE = 0.1
 _BOX_FACTOR = 1.1
-_ADVICE = ("download MultiPersonTestSet.zip from "
-           "gvv.mpi-inf.mpg.de/projects/SingleShotMultiPerson and unpack it into 'mupots'")
+_ADVICE = (
+    "download MultiPersonTestSet.zip from "
+    "gvv.mpi-inf.mpg.de/projects/SingleShotMultiPerson and unpack it into 'mupots'"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +46,8 @@ class MuPoTS(Converter):
 
     names: tuple[str, ...] = setting(mupots.SEQUENCES, "sequences to convert", selects=True)
     include_invalid: bool = setting(
-        False, "also validate on people marked invalid, like the original implementation")
+        False, "also validate on people marked invalid, like the original implementation"
+    )
 
     @property
     def needs_detections(self) -> bool:
@@ -53,8 +56,11 @@ class MuPoTS(Converter):
 
     def downloads(self) -> Sequence[Download]:
         """Returns the annotation file and the images of each sequence."""
-        return [Download(f"mupots/{name}/{file}", _ADVICE)
-                for name in self.names for file in ("annot.mat", "img_*.jpg")]
+        return [
+            Download(f"mupots/{name}/{file}", _ADVICE)
+            for name in self.names
+            for file in ("annot.mat", "img_*.jpg")
+        ]
 
     def sequences(self, data_root: pathlib.Path) -> list[str]:
         """Lists the sequences."""
@@ -70,18 +76,23 @@ class MuPoTS(Converter):
             detections = context.detect(key)
             detections = detections[detections[:, 4] > _MIN_CONFIDENCE]
             common: dict[str, Any] = dict(
-                image_path=mupots.image_path(sequence, frame), camera=camera,
-                scene_name=sequence)
+                image_path=mupots.image_path(sequence, frame), camera=camera, scene_name=sequence
+            )
             yield from _detected(detections, common)
             chosen = [person for person in people if person.is_valid or self.include_invalid]
             pairs = assign_boxes(_boxes(chosen, camera), detections)
             for _ in range(len(chosen) - len(pairs)):
                 context.skip("no detection of an annotated person", key)
             for p, d in pairs:
-                yield "valid", Pose3DExample(
-                    world_coords=chosen[p].joints_mm[_PELVIS_LAST],
-                    univ_coords=chosen[p].universal_mm[_PELVIS_LAST],
-                    bbox=detections[d, :4], **common)
+                yield (
+                    "valid",
+                    Pose3DExample(
+                        world_coords=chosen[p].joints_mm[_PELVIS_LAST],
+                        univ_coords=chosen[p].universal_mm[_PELVIS_LAST],
+                        bbox=detections[d, :4],
+                        **common,
+                    ),
+                )
 
 
 def _detected(
@@ -95,5 +106,6 @@ def _detected(
 
 def _boxes(people: Sequence[mupots.Person], camera: Camera) -> np.ndarray:
     """Returns [n, 4] boxes around the joints of people."""
-    return np.array([
-        joint_box(camera.camera_to_image(person.joints_mm), _BOX_FACTOR) for person in people])
+    return np.array(
+        [joint_box(camera.camera_to_image(person.joints_mm), _BOX_FACTOR) for person in people]
+    )

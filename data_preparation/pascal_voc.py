@@ -86,7 +86,8 @@ def usable_objects(annotation: xml.etree.ElementTree.Element) -> list[VocObject]
         VocObject(label, _box_side(found, "y"), _box_side(found, "x"))
         for label, found in enumerate(annotation.findall("object"), start=1)
         if found.findtext("name", "").strip() != "person"
-        and not _is_set(found, "difficult") and not _is_set(found, "truncated")
+        and not _is_set(found, "difficult")
+        and not _is_set(found, "truncated")
     ]
 
 

@@ -23,7 +23,8 @@ class SyntheticSettings(DataRootSettings):
     """Settings of the command."""
 
     examples_per_dataset: int = setting(
-        120, "training images per 3D dataset on average, in proportion to its weight in a batch",
+        120,
+        "training images per 3D dataset on average, in proportion to its weight in a batch",
         at_least=1,
     )
     valid_examples_per_dataset: int = setting(

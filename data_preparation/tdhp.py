@@ -50,34 +50,52 @@ class MpiInf3dhp(Converter):
     DETECTION_FILES = ("yolov4_person_detections.pkl", "yolov3_person_detections.pkl")
 
     train_subjects: tuple[int, ...] = setting(
-        (1, 2, 3, 4, 5, 6, 7), "subjects of the training split, from 1", selects=True)
+        (1, 2, 3, 4, 5, 6, 7), "subjects of the training split, from 1", selects=True
+    )
     valid_subjects: tuple[int, ...] = setting(
-        (8,), "subjects of the validation split, from 1", selects=True)
+        (8,), "subjects of the validation split, from 1", selects=True
+    )
     sequence_numbers: tuple[int, ...] = setting(
-        (1, 2), "sequences of each subject, from 1", selects=True)
+        (1, 2), "sequences of each subject, from 1", selects=True
+    )
     recordings: tuple[str, ...] = setting(
-        (), "subject and sequence of those to convert, such as S1/Seq1,S2/Seq2; default: all "
-        "combinations of the subjects and sequences", selects=True)
+        (),
+        "subject and sequence of those to convert, such as S1/Seq1,S2/Seq2; default: all "
+        "combinations of the subjects and sequences",
+        selects=True,
+    )
     cameras: tuple[int, ...] = setting(
-        (0, 1, 2, 4, 5, 6, 7, 8), "cameras to convert, from 0", selects=True)
+        (0, 1, 2, 4, 5, 6, 7, 8), "cameras to convert, from 0", selects=True
+    )
     test_sequences: tuple[int, ...] = setting(
-        (1, 2, 3, 4, 5, 6), "test sequences, from 1", selects=True)
+        (1, 2, 3, 4, 5, 6), "test sequences, from 1", selects=True
+    )
     aspect_scales_center: bool = setting(
-        False, "let the pixel aspect scale the principal point of the test cameras, as in the "
-        "original implementation (3.85 px in TS5 and TS6)")
+        False,
+        "let the pixel aspect scale the principal point of the test cameras, as in the "
+        "original implementation (3.85 px in TS5 and TS6)",
+    )
 
     def downloads(self) -> Sequence[Download]:
         """Returns the files of each training sequence and of the test set."""
-        advice = (f"run get_testset.sh of {tdhp_files.SITE} and move its folders TS1..TS6 into "
-                  "'3dhp'")
+        advice = (
+            f"run get_testset.sh of {tdhp_files.SITE} and move its folders TS1..TS6 into '3dhp'"
+        )
         return [
-            *(download for download in tdhp_files.training_downloads(
-                (*self.train_subjects, *self.valid_subjects), self.sequence_numbers,
-                self.cameras)
-              if self._is_chosen("/".join(download.pattern.split("/")[1:3]))),
-            *(Download(f"{self.FOLDER}/TS{number}/{name}", advice)
-              for number in self.test_sequences
-              for name in ("annot_data.mat", "imageSequence/img_*.jpg")),
+            *(
+                download
+                for download in tdhp_files.training_downloads(
+                    (*self.train_subjects, *self.valid_subjects),
+                    self.sequence_numbers,
+                    self.cameras,
+                )
+                if self._is_chosen("/".join(download.pattern.split("/")[1:3]))
+            ),
+            *(
+                Download(f"{self.FOLDER}/TS{number}/{name}", advice)
+                for number in self.test_sequences
+                for name in ("annot_data.mat", "imageSequence/img_*.jpg")
+            ),
         ]
 
     def sequences(self, data_root: pathlib.Path) -> list[SplitSequence]:
@@ -88,7 +106,8 @@ class MpiInf3dhp(Converter):
         unknown = set(self.recordings) - {view.source.folder for view in views}
         if unknown:
             raise unknown_name_error(
-                f"recording of {self.TITLE}", min(unknown), {v.source.folder for v in views})
+                f"recording of {self.TITLE}", min(unknown), {v.source.folder for v in views}
+            )
         views = [view for view in views if self._is_chosen(view.source.folder)]
         tests = [SplitSequence("test", TestSequence(number)) for number in self.test_sequences]
         return [*views, *tests]
@@ -98,8 +117,11 @@ class MpiInf3dhp(Converter):
 
     def examples(self, sequence: SplitSequence, context: ConversionContext) -> SplitExamples:
         """Yields the people of a view or test sequence."""
-        examples = (self._test_examples(sequence.source, context) if sequence.split == "test"
-                    else self._cropped_examples(sequence.source, context))
+        examples = (
+            self._test_examples(sequence.source, context)
+            if sequence.split == "test"
+            else self._cropped_examples(sequence.source, context)
+        )
         return ((sequence.split, example) for example in examples)
 
     def _cropped_examples(self, view: View, context: ConversionContext) -> Iterator[Example]:
@@ -112,9 +134,12 @@ class MpiInf3dhp(Converter):
         for index, image, mask in tdhp_files.synchronous_frames(context.folder, view, chosen):
             key = f"{view.folder}/imageSequence/img_{view.camera}_{index:06d}.jpg"
             example = Pose3DExample(
-                image_path=key, world_coords=poses[0][index], univ_coords=poses[1][index],
+                image_path=key,
+                world_coords=poses[0][index],
+                univ_coords=poses[1][index],
                 bbox=person_box(poses[0][index], camera, context.detect(key, image)),
-                camera=camera, image=image,
+                camera=camera,
+                image=image,
             )
             person = SourceMask(mask[..., 0], MASK_THRESHOLD, single_component=True)
             cropped = context.crop(example, f"{self.crop_folder}/{key}", CROP_OPTIONS, person)
@@ -130,15 +155,21 @@ class MpiInf3dhp(Converter):
             key = f"{sequence}/imageSequence/img_{frame.number:06d}.jpg"
             joints_mm = camera.camera_to_world(frame.joints_mm)
             yield Pose3DExample(
-                image_path=f"{self.FOLDER}/{key}", world_coords=joints_mm,
+                image_path=f"{self.FOLDER}/{key}",
+                world_coords=joints_mm,
                 univ_coords=camera.camera_to_world(frame.universal_mm),
-                bbox=person_box(joints_mm, camera, context.detect(key)), camera=camera,
-                activity_name=frame.activity, scene_name=mpi_inf_3dhp.scene_of(sequence.number),
+                bbox=person_box(joints_mm, camera, context.detect(key)),
+                camera=camera,
+                activity_name=frame.activity,
+                scene_name=mpi_inf_3dhp.scene_of(sequence.number),
             )
 
 
 def _chosen_frames(
-    poses_mm: np.ndarray, camera: Camera, imsize_wh: tuple[int, int], view: str,
+    poses_mm: np.ndarray,
+    camera: Camera,
+    imsize_wh: tuple[int, int],
+    view: str,
     context: ConversionContext,
 ) -> set[int]:
     """Returns the frames with the whole person in the image that differ enough."""

@@ -32,18 +32,25 @@ def training_downloads(
     subjects: Collection[int], sequences: Collection[int], cameras: Collection[int]
 ) -> list[Download]:
     """Returns the files of the given views: annotations, cameras, videos and masks."""
-    advice = (f"set the subjects, download_masks=1 and the camera groups in conf.ig of {SITE}, "
-              "run its get_dataset.sh and unpack the archives")
+    advice = (
+        f"set the subjects, download_masks=1 and the camera groups in conf.ig of {SITE}, "
+        "run its get_dataset.sh and unpack the archives"
+    )
     names = ["annot.mat", "camera.calibration"] + [
-        f"{kind}/video_{camera}.avi" for camera in cameras
-        for kind in ("imageSequence", "FGmasks")
+        f"{kind}/video_{camera}.avi" for camera in cameras for kind in ("imageSequence", "FGmasks")
     ]
-    return [Download(f"{FOLDER}/S{subject}/Seq{sequence}/{name}", advice)
-            for subject in subjects for sequence in sequences for name in names]
+    return [
+        Download(f"{FOLDER}/S{subject}/Seq{sequence}/{name}", advice)
+        for subject in subjects
+        for sequence in sequences
+        for name in names
+    ]
 
 
 def synchronous_frames(
-    folder: pathlib.Path, view: View, indices: Collection[int],
+    folder: pathlib.Path,
+    view: View,
+    indices: Collection[int],
     kinds: Sequence[str] = ("imageSequence", "FGmasks"),
 ) -> Iterator[tuple[Any, ...]]:
     """Yields chosen frames of several videos of a view.
@@ -58,8 +65,11 @@ def synchronous_frames(
         The index, then the frame of each video, uint8 `[h, w, 3]` RGB.
     """
     streams = [
-        read_frames(folder / view.folder / kind / f"video_{view.camera}.avi", indices,
-                    tolerated_shortage=_TOLERATED_SHORTAGE)
+        read_frames(
+            folder / view.folder / kind / f"video_{view.camera}.avi",
+            indices,
+            tolerated_shortage=_TOLERATED_SHORTAGE,
+        )
         for kind in kinds
     ]
     # All are read to the end, where damage becomes apparent.

@@ -25,8 +25,36 @@ from metrabs.datasets.mpi_inf_3dhp_train import View, calibrated_camera, read_po
 from metrabs.geometry.camera import Camera
 from metrabs.settings import setting
 
-SOURCE_INDICES = [0, 1, 2, 8, 12, 13, 17, 21, 22, 26, 27,
-                  7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 3, 6, 4]
+SOURCE_INDICES = [
+    0,
+    1,
+    2,
+    8,
+    12,
+    13,
+    17,
+    21,
+    22,
+    26,
+    27,
+    7,
+    5,
+    14,
+    15,
+    16,
+    9,
+    10,
+    11,
+    23,
+    24,
+    25,
+    18,
+    19,
+    20,
+    3,
+    6,
+    4,
+]
 _MIN_VISIBLE_JOINTS = len(SOURCE_INDICES) // 3
 
 
@@ -40,11 +68,14 @@ class MpiInf3dhpFull(Converter):
     DETECTION_FILES = ("yolov4_detections",)
 
     subjects: tuple[int, ...] = setting(
-        (1, 2, 3, 4, 5, 6, 7, 8), "subjects to convert, from 1", selects=True)
+        (1, 2, 3, 4, 5, 6, 7, 8), "subjects to convert, from 1", selects=True
+    )
     sequence_numbers: tuple[int, ...] = setting(
-        (1, 2), "sequences of each subject, from 1", selects=True)
+        (1, 2), "sequences of each subject, from 1", selects=True
+    )
     cameras: tuple[int, ...] = setting(
-        tuple(range(14)), "cameras to convert, from 0", selects=True)
+        tuple(range(14)), "cameras to convert, from 0", selects=True
+    )
 
     @property
     def crop_folder(self) -> str:
@@ -58,22 +89,30 @@ class MpiInf3dhpFull(Converter):
     def sequences(self, data_root: pathlib.Path) -> list[View]:
         """Lists all views."""
         del data_root
-        return [View(subject, sequence, camera) for subject in self.subjects
-                for sequence in self.sequence_numbers for camera in self.cameras]
+        return [
+            View(subject, sequence, camera)
+            for subject in self.subjects
+            for sequence in self.sequence_numbers
+            for camera in self.cameras
+        ]
 
     def examples(self, sequence: View, context: ConversionContext) -> SplitExamples:
         """Yields the person in the chosen frames of a view."""
         view = sequence
         camera, imsize_wh = calibrated_camera(context.folder, view)
         poses_mm = camera.camera_to_world(
-            read_poses(context.folder, view).joints_mm[:, SOURCE_INDICES])
+            read_poses(context.folder, view).joints_mm[:, SOURCE_INDICES]
+        )
         chosen = _chosen_frames(poses_mm, camera, imsize_wh, view, context)
         video = f"{view.folder}/imageSequence/video_{view.camera}"
         for index, image, mask in tdhp_files.synchronous_frames(context.folder, view, chosen):
             detections = context.detect(f"{video}.avi:{index}", image)
             example = Pose3DExample(
-                image_path=f"{video}/{index:06d}.jpg", world_coords=poses_mm[index],
-                bbox=person_box(poses_mm[index], camera, detections), camera=camera, image=image,
+                image_path=f"{video}/{index:06d}.jpg",
+                world_coords=poses_mm[index],
+                bbox=person_box(poses_mm[index], camera, detections),
+                camera=camera,
+                image=image,
             )
             people = SourceMask((mask[..., 0] > MASK_THRESHOLD) * np.uint8(255))
             crop_path = f"{self.crop_folder}/{example.image_path}"
@@ -83,7 +122,10 @@ class MpiInf3dhpFull(Converter):
 
 
 def _chosen_frames(
-    poses_mm: np.ndarray, camera: Camera, imsize_wh: tuple[int, int], view: View,
+    poses_mm: np.ndarray,
+    camera: Camera,
+    imsize_wh: tuple[int, int],
+    view: View,
     context: ConversionContext,
 ) -> set[int]:
     """Returns the frames that differ enough and show enough of the person.

@@ -50,16 +50,24 @@ class ThreeDpw(Converter):
 
     splits: tuple[str, ...] = setting(
         three_dpw.SPLITS,
-        "official splits to convert; all of them become the test split", selects=True)
+        "official splits to convert; all of them become the test split",
+        selects=True,
+    )
 
     def downloads(self) -> Sequence[Download]:
         """Returns the images and the annotation files of each split."""
         site = "from virtualhumans.mpi-inf.mpg.de/3DPW into '3dpw'"
         return [
-            Download("3dpw/imageFiles/*/image_*.jpg",
-                     f"download and unpack imageFiles.zip {site}"),
-            *(Download(f"3dpw/sequenceFiles/{split}/*.pkl",
-                       f"download and unpack sequenceFiles.zip {site}") for split in self.splits),
+            Download(
+                "3dpw/imageFiles/*/image_*.jpg", f"download and unpack imageFiles.zip {site}"
+            ),
+            *(
+                Download(
+                    f"3dpw/sequenceFiles/{split}/*.pkl",
+                    f"download and unpack sequenceFiles.zip {site}",
+                )
+                for split in self.splits
+            ),
         ]
 
     @property
@@ -73,8 +81,11 @@ class ThreeDpw(Converter):
 
     def sequences(self, data_root: pathlib.Path) -> list[Sequence3dpw]:
         """Lists the videos."""
-        return [Sequence3dpw(split, name) for split in self.splits
-                for name in three_dpw.list_videos(data_root / self.FOLDER, split)]
+        return [
+            Sequence3dpw(split, name)
+            for split in self.splits
+            for name in three_dpw.list_videos(data_root / self.FOLDER, split)
+        ]
 
     def examples(self, sequence: Sequence3dpw, context: ConversionContext) -> SplitExamples:
         """Yields all people in all frames where the camera and the person are known."""
@@ -94,7 +105,8 @@ class ThreeDpw(Converter):
                     joints_mm = joints_cam_mm[person, frame]
                     example = Pose3DExample(
                         image_path=f"{self.FOLDER}/{name}.jpg",
-                        world_coords=joints_mm.astype(np.float32), camera=camera,
+                        world_coords=joints_mm.astype(np.float32),
+                        camera=camera,
                         bbox=joint_box(camera.camera_to_image(joints_mm), _BOX_FACTOR),
                     )
                     crop_path = f"{self.crop_folder}/{name}_{person:03d}.jpg"

@@ -83,6 +83,7 @@ def main(
     Returns:
         The exit code, see the top of this module.
     """
+
     def work() -> int:
         """Prints the help, or does the tasks."""
         if asks_for_help(arguments):
@@ -172,7 +173,8 @@ def _run_tasks(values: flags.FlagValues, without_task: str) -> int:
     except (tf.errors.ResourceExhaustedError, MemoryError):
         return fail(
             "Out of memory. The last checkpoint is intact. Start the same command again to "
-            "resume, or use a smaller --batch_size.", EXIT_OUT_OF_MEMORY,
+            "resume, or use a smaller --batch_size.",
+            EXIT_OUT_OF_MEMORY,
         )
     return 0
 
@@ -211,8 +213,11 @@ def _define_flags() -> flags.FlagValues:
     flags.DEFINE_bool("train", False, "train a model, or resume its training", values, "tasks")
     flags.DEFINE_bool("predict", False, "predict poses with a trained model", values, "tasks")
     flags.DEFINE_string(
-        "export_file", None, "write the trained model as a SavedModel to this folder, relative to "
-        "its checkpoint", values, module_name="tasks",
+        "export_file",
+        None,
+        "write the trained model as a SavedModel to this folder, relative to its checkpoint",
+        values,
+        module_name="tasks",
     )
     for group, field, kind in all_settings():
         define_flag(values, field, kind, field.default, group)

@@ -35,9 +35,16 @@ EXIT_SIGNAL_BASE = 128
 EXIT_INTERRUPTED = EXIT_SIGNAL_BASE + signal.SIGINT
 
 DefineFlags = Callable[[flags.FlagValues], None]
-_STORAGE_ERRORS = frozenset({
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM,
-})
+_STORAGE_ERRORS = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+    }
+)
 Action = Callable[[flags.FlagValues, Sequence[str]], Optional[int]]
 
 _logger = logging.getLogger(__name__)
@@ -217,7 +224,7 @@ def normalized_flag(argument: str, aliases: Optional[Mapping[str, str]] = None) 
     name, equals, value = argument[2:].partition("=")
     name = name.replace("-", "_")
     if name.startswith("no_"):
-        name = f"no{name[len('no_'):]}"
+        name = f"no{name[len('no_') :]}"
     return f"--{(aliases or {}).get(name, name)}{equals}{value}"
 
 

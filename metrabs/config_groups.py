@@ -20,8 +20,9 @@ class RunConfig:
     """Location and logging of a run."""
 
     data_root: Optional[str] = setting(
-        None, "folder of all data and runs; default: $DATA_ROOT, else metrabs_data in the working "
-        "folder"
+        None,
+        "folder of all data and runs; default: $DATA_ROOT, else metrabs_data in the working "
+        "folder",
     )
     cache_dir: Optional[str] = setting(
         None, "folder of cache files; default: $CACHE_DIR, else cache in the data root"
@@ -30,29 +31,29 @@ class RunConfig:
     comment: str = setting("", "comment that is written to the log")
     seed: int = setting(1, "random seed of all choices", at_least=0, at_most=2**32 - 1)
     workers: Optional[int] = setting(
-        None, "number of data loading processes; default: one per CPU core, at most 12; 0: load "
+        None,
+        "number of data loading processes; default: one per CPU core, at most 12; 0: load "
         "in-process",
-        at_least=0
+        at_least=0,
     )
     multi_gpu: bool = setting(
         False, "train on all GPUs of this machine (on several machines: by TF_CONFIG)"
     )
-    loglevel: str = setting(
-        "info", "log level", choices=("error", "warning", "info", "debug")
-    )
+    loglevel: str = setting("info", "log level", choices=("error", "warning", "info", "debug"))
     checkpoint_dir: Optional[str] = setting(
         None, "checkpoint folder, relative to experiments in the data root; default: the logdir"
     )
     load_path: Optional[str] = setting(
-        None, "checkpoint to resume from, predict with or export, relative to the checkpoint "
-        "folder"
+        None,
+        "checkpoint to resume from, predict with or export, relative to the checkpoint folder",
     )
     init_path: Optional[str] = setting(
         None, "checkpoint with the initial weights, used if there is nothing to resume"
     )
     pred_path: Optional[str] = setting(
-        None, "predictions file, relative to the checkpoint; .npz, or .h5 for HDF5, which is "
-        "written batch by batch; default: predictions_<dataset3d>.npz"
+        None,
+        "predictions file, relative to the checkpoint; .npz, or .h5 for HDF5, which is "
+        "written batch by batch; default: predictions_<dataset3d>.npz",
     )
     test_time_mirror_aug: bool = setting(
         False, "average the predictions for each crop and its mirror image"
@@ -60,8 +61,9 @@ class RunConfig:
     log_period: int = setting(30, "steps between log entries", unit="steps", at_least=1)
     # Not in the original implementation, which shows previews in windows.
     picture_period: Optional[int] = setting(
-        None, "steps between previews of predicted and true poses in TensorBoard; default: none",
-        at_least=1
+        None,
+        "steps between previews of predicted and true poses in TensorBoard; default: none",
+        at_least=1,
     )
     num_pictures: int = setting(4, "number of validation examples in these previews", at_least=1)
     # Deviation: the original implementation always logs to Weights & Biases (project 'metrabs'),
@@ -85,25 +87,27 @@ class DataConfig:
         "mpii", "2D dataset: a built-in name or the path of a cache file; empty for none"
     )
     batch_size: Optional[int] = setting(
-        None, "3D examples per step; default: 96 for merged datasets, else 32. Other sizes keep "
-        "the composition of a merged dataset's batches on average", at_least=1
+        None,
+        "3D examples per step; default: 96 for merged datasets, else 32. Other sizes keep "
+        "the composition of a merged dataset's batches on average",
+        at_least=1,
     )
-    batch_size_2d: Optional[int] = setting(
-        None, "2D examples per step; default: 32", at_least=1
-    )
+    batch_size_2d: Optional[int] = setting(None, "2D examples per step; default: 32", at_least=1)
     batch_size_test: int = setting(
         150, "examples per step in validation and prediction", at_least=1
     )
     train_on: str = setting("train", "split used for training", choices=_SPLITS)
     # Not a setting of the original implementation.
     max_broken_images: int = setting(
-        1000, "maximum number of missing or corrupt training images. Other examples of the same "
+        1000,
+        "maximum number of missing or corrupt training images. Other examples of the same "
         "dataset replace them; training stops if there are more",
-        at_least=0
+        at_least=0,
     )
     released_order: bool = setting(
-        False, "replay the random order of the original implementation, example by example; "
-        "resuming then takes time proportional to the steps done"
+        False,
+        "replay the random order of the original implementation, example by example; "
+        "resuming then takes time proportional to the steps done",
     )
     validate_on: str = setting("valid", "split used for validation", choices=_SPLITS)
     test_on: str = setting("test", "split used for prediction", choices=_SPLITS)
@@ -111,8 +115,9 @@ class DataConfig:
         None, "dataset whose joints the model predicts; default: dataset3d"
     )
     bone_length_dataset: Optional[str] = setting(
-        None, "dataset whose mean bone lengths Model25D uses; default: dataset3d in training, "
-        "later those it was trained with"
+        None,
+        "dataset whose mean bone lengths Model25D uses; default: dataset3d in training, "
+        "later those it was trained with",
     )
     output_joints: Optional[str] = setting(
         None, "skeleton of the written predictions; default: all joints of the model"
@@ -148,8 +153,10 @@ class LoadingConfig:
     )
     occlude_aug_scale: float = setting(1.0, "size factor of synthetic occluders", at_least=0)
     background_aug_prob: float = setting(
-        0.7, "probability of background replacement (examples with a person mask)",
-        at_least=0, at_most=1
+        0.7,
+        "probability of background replacement (examples with a person mask)",
+        at_least=0,
+        at_most=1,
     )
     color_aug: bool = setting(True, "colour augmentation")
     antialias_train: int = setting(
@@ -174,15 +181,18 @@ class ModelConfig:
     """The crop model: backbone, head, reconstruction of absolute poses."""
 
     model_class: str = setting(
-        "Metrabs", "Metrabs: absolute poses; Metro: root-relative poses; Model25D: absolute "
-        "poses from bone lengths", choices=("Metrabs", "Metro", "Model25D")
+        "Metrabs",
+        "Metrabs: absolute poses; Metro: root-relative poses; Model25D: absolute "
+        "poses from bone lengths",
+        choices=("Metrabs", "Metro", "Model25D"),
     )
     backbone: str = setting("efficientnetv2-s", "backbone name (underscores count as hyphens)")
     backbone_weights: str = setting(
         "imagenet", "initial backbone weights: 'imagenet', 'none' or a file"
     )
     dtype: str = setting(
-        "float16", "type of computation; 16-bit types mean mixed precision",
+        "float16",
+        "type of computation; 16-bit types mean mixed precision",
         choices=("float16", "float32", "bfloat16"),
     )
     depth: int = setting(8, "depth bins of the volumetric heatmap", at_least=1)
@@ -198,15 +208,18 @@ class ModelConfig:
         False, "ResNets: group normalisation (32 groups) in place of batch normalisation"
     )
     caffe_channel_order: str = setting(
-        "bgr", "channel order of the input of ResNets V1; rgb: as in the original implementation, "
+        "bgr",
+        "channel order of the input of ResNets V1; rgb: as in the original implementation, "
         "for its weights",
-        choices=("bgr", "rgb")
+        choices=("bgr", "rgb"),
     )
     # Not in the original implementation. Some backbones average their statistics over thousands of
     # steps, more than short runs have.
     batch_norm_momentum: Optional[float] = setting(
-        None, "momentum of the moving statistics; default: the backbone's own",
-        at_least=0, at_most=1
+        None,
+        "momentum of the moving statistics; default: the backbone's own",
+        at_least=0,
+        at_most=1,
     )
     constrain_kernel_norm: float = setting(
         20.0, "largest norm of convolution kernels (EfficientNetV2); inf disables", above=0
@@ -216,12 +229,16 @@ class ModelConfig:
         False, "reconstruct absolute poses by weak perspective at test time"
     )
     mix_3d_inside_fov: float = setting(
-        0.5, "weight of the 3D head in absolute positions of joints inside the field of view",
-        at_least=0, at_most=1
+        0.5,
+        "weight of the 3D head in absolute positions of joints inside the field of view",
+        at_least=0,
+        at_most=1,
     )
     reconstruction_scale: str = setting(
-        "example", "normalisation of the least squares of the reconstruction: per example or per "
-        "batch, as in the original implementation", choices=("example", "batch")
+        "example",
+        "normalisation of the least squares of the reconstruction: per example or per "
+        "batch, as in the original implementation",
+        choices=("example", "batch"),
     )
     affine_weights: Optional[str] = setting(
         None, "ACAE weights: an .npz file, or a name in skeleton_conversion in the data root"
@@ -233,8 +250,9 @@ class ModelConfig:
         False, "fine-tune for consistency by predicting the latent points and decoding them"
     )
     predict_all_and_latents: bool = setting(
-        False, "fine-tune for consistency by predicting the latent points, with a head of all "
-        "joints as their teacher"
+        False,
+        "fine-tune for consistency by predicting the latent points, with a head of all "
+        "joints as their teacher",
     )
     # The original implementation reads this setting without defining it: its hybrid model fails.
     stop_gradient_whole_latenthead_to_backbone: bool = setting(
@@ -266,13 +284,16 @@ class LossConfig:
         1.0, "relative weight of the consistency loss on 2D examples", at_least=0
     )
     teacher_loss_factor: float = setting(
-        1.0, "weight of the loss between predicted latent points and those of the predicted "
-        "joints", at_least=0
+        1.0,
+        "weight of the loss between predicted latent points and those of the predicted joints",
+        at_least=0,
     )
     teacher_start_step: int = setting(5000, "step after which the teacher loss is active")
     allhead_aegt_loss_factor: float = setting(
-        1.0, "weight of the loss between autoencoded predicted joints and the ground truth, if "
-        "both joints and latent points are predicted", at_least=0
+        1.0,
+        "weight of the loss between autoencoded predicted joints and the ground truth, if "
+        "both joints and latent points are predicted",
+        at_least=0,
     )
     stop_gradient_latent: bool = setting(
         True, "the predicted joints do not learn from predicted latent points"
@@ -283,9 +304,7 @@ class LossConfig:
 class OptimizationConfig:
     """Optimizer and training schedule."""
 
-    training_steps: Optional[int] = setting(
-        None, "total number of optimizer steps", at_least=1
-    )
+    training_steps: Optional[int] = setting(None, "total number of optimizer steps", at_least=1)
     base_learning_rate: float = setting(2.121e-4, "learning rate at the first step", above=0)
     weight_decay: float = setting(
         3e-3, "weight decay before normalisation by the schedule", at_least=0
@@ -294,22 +313,27 @@ class OptimizationConfig:
         False, "fine-tuning: low learning rate for the backbone, high one for the head"
     )
     ema_momentum: float = setting(
-        1.0, "momentum of the moving average that replaces the weights after the last step; "
-        "1 disables it", at_least=0, at_most=1
+        1.0,
+        "momentum of the moving average that replaces the weights after the last step; "
+        "1 disables it",
+        at_least=0,
+        at_most=1,
     )
     loss_scale: float = setting(128.0, "loss scale of float16 training", at_least=1)
     dynamic_loss_scale: bool = setting(
-        False, "adapt the loss scale: halve it and skip the step if gradients overflow, double "
-        "it after 2000 other steps"
+        False,
+        "adapt the loss scale: halve it and skip the step if gradients overflow, double "
+        "it after 2000 other steps",
     )
     grad_accum_steps: int = setting(
-        1, "number of microbatches that a batch is split into, to save memory",
-        at_least=1
+        1, "number of microbatches that a batch is split into, to save memory", at_least=1
     )
     # Not in the original implementation, where an environment variable lets TensorFlow choose.
     xla: str = setting(
-        "heads", "which parts to compile with XLA: heads (heatmap decoding, reconstruction and "
-        "losses), full (the network as well), or off", choices=("heads", "full", "off")
+        "heads",
+        "which parts to compile with XLA: heads (heatmap decoding, reconstruction and "
+        "losses), full (the network as well), or off",
+        choices=("heads", "full", "off"),
     )
     finetune_in_inference_mode: int = setting(
         0, "number of last steps with batch normalisation in inference mode", at_least=0

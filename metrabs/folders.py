@@ -30,9 +30,7 @@ class DataFolders:
     cache: pathlib.Path
 
     @classmethod
-    def at(
-        cls, root: Optional[PathLike] = None, cache: Optional[PathLike] = None
-    ) -> DataFolders:
+    def at(cls, root: Optional[PathLike] = None, cache: Optional[PathLike] = None) -> DataFolders:
         """Returns the folders in a data root.
 
         Args:

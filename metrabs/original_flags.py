@@ -39,25 +39,33 @@ _SUBJECTS = (
 )
 OBSOLETE_FLAGS = (
     OriginalFlag(
-        "data_format", str, "NHWC",
+        "data_format",
+        str,
+        "NHWC",
         "arrays are NHWC everywhere; TensorFlow chooses the layout on the device itself. Omit "
-        "the flag."
+        "the flag.",
     ),
     OriginalFlag(
-        "viz", bool, False,
+        "viz",
+        bool,
+        False,
         "there are no windows. --picture_period=N writes previews of predicted poses to "
-        "TensorBoard files."
+        "TensorBoard files.",
     ),
     OriginalFlag(
-        "image_barecat_path", str, None,
+        "image_barecat_path",
+        str,
+        None,
         "the original implementation never reads it. Images are files below $DATA_ROOT; omit the "
-        "flag."
+        "flag.",
     ),
     OriginalFlag("train_subjects", str, None, _SUBJECTS),
     OriginalFlag("valid_subjects", str, None, _SUBJECTS),
     OriginalFlag("test_subjects", str, None, _SUBJECTS),
     OriginalFlag(
-        "force_grad_accum", bool, False,
+        "force_grad_accum",
+        bool,
+        False,
         "checkpoints of runs with and without gradient accumulation are always exchangeable.",
         is_refused=False,
     ),

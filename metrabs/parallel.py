@@ -27,8 +27,10 @@ def default_num_workers() -> int:
 
 
 def results_as_completed(
-    function: Callable[[_Task], _Result], tasks: Sequence[_Task],
-    num_workers: Optional[int] = None, dask_scheduler: str = "",
+    function: Callable[[_Task], _Result],
+    tasks: Sequence[_Task],
+    num_workers: Optional[int] = None,
+    dask_scheduler: str = "",
 ) -> Iterator[_Result]:
     """Yields the results of calling a function on each task, in the order of completion.
 
@@ -56,8 +58,11 @@ def results_as_completed(
         else:
             # Forking would copy locks that threads of the caller may hold.
             context = multiprocessing.get_context("spawn")
-            executor = stack.enter_context(concurrent.futures.ProcessPoolExecutor(
-                min(num_workers, len(tasks)), context, end_with_parent))
+            executor = stack.enter_context(
+                concurrent.futures.ProcessPoolExecutor(
+                    min(num_workers, len(tasks)), context, end_with_parent
+                )
+            )
         futures = [executor.submit(function, task) for task in tasks]
         stack.callback(_cancel_all, futures)
         try:

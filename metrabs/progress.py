@@ -60,8 +60,16 @@ def progress_bar(
         disable: Show nothing at all.
     """
     file = sys.stderr if sys.stderr.isatty() else _Discarding()
-    return ProgressBar(iterable, desc, total, unit=unit, initial=initial, disable=disable,
-                       file=file, dynamic_ncols=True)
+    return ProgressBar(
+        iterable,
+        desc,
+        total,
+        unit=unit,
+        initial=initial,
+        disable=disable,
+        file=file,
+        dynamic_ncols=True,
+    )
 
 
 @contextlib.contextmanager
@@ -85,8 +93,10 @@ def progress_lines(
         """Prints until the work is over."""
         while not is_over.wait(period_seconds):
             elapsed = tqdm.tqdm.format_interval(time.monotonic() - start)
-            print(", ".join(filter(None, [f"{label}: {elapsed} elapsed", describe_progress()])),
-                  flush=True)
+            print(
+                ", ".join(filter(None, [f"{label}: {elapsed} elapsed", describe_progress()])),
+                flush=True,
+            )
 
     printer = threading.Thread(target=print_lines, daemon=True)
     printer.start()

@@ -82,11 +82,11 @@ def settings_changes(earlier: Mapping[str, Any], present: Mapping[str, Any]) -> 
         earlier: Settings of existing results by name.
         present: Settings of the new ones; a name that only one of both has counts as different.
     """
-    earlier, present = (json.loads(json.dumps(dict(s), default=_plain_value))
-                        for s in (earlier, present))
+    earlier, present = (
+        json.loads(json.dumps(dict(s), default=_plain_value)) for s in (earlier, present)
+    )
     return [
-        f"{name} was {earlier.get(name, _NOT_RECORDED)}, is "
-        f"{present.get(name, _NOT_RECORDED)}"
+        f"{name} was {earlier.get(name, _NOT_RECORDED)}, is {present.get(name, _NOT_RECORDED)}"
         for name in sorted({*earlier, *present})
         if name not in earlier or name not in present or earlier[name] != present[name]
     ]

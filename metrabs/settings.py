@@ -48,8 +48,14 @@ def setting(
             so that finished sequences stay valid when it changes.
     """
     limits = {"at least": at_least, "at most": at_most, "above": above}
-    metadata = {"help": help, "unit": unit, "choices": choices, "limits": limits,
-                "repeated": repeated, "selects": selects}
+    metadata = {
+        "help": help,
+        "unit": unit,
+        "choices": choices,
+        "limits": limits,
+        "repeated": repeated,
+        "selects": selects,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -73,7 +79,8 @@ def fields_with_types(settings_class: type) -> list[tuple[dataclasses.Field[Any]
     """Returns the fields of a settings dataclass that are settings, with their resolved types."""
     types = typing.get_type_hints(settings_class)
     return [
-        (field, types[field.name]) for field in dataclasses.fields(settings_class)
+        (field, types[field.name])
+        for field in dataclasses.fields(settings_class)
         if "help" in field.metadata
     ]
 
@@ -123,7 +130,9 @@ def define_flag(
         flags.DEFINE_bool(field.name, default, text, values, **module)
     else:
         parsers: dict[type, Any] = {
-            int: flags.IntegerParser, float: flags.FloatParser, str: flags.ArgumentParser,
+            int: flags.IntegerParser,
+            float: flags.FloatParser,
+            str: flags.ArgumentParser,
         }
         parser: Any = parsers[value_type(kind)]()
         flags.DEFINE(parser, field.name, default, text, values, **module)

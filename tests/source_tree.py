@@ -33,7 +33,8 @@ def imports_of(module: str) -> set[str]:
 def strings_naming_modules(module: str) -> set[str]:
     """Returns the modules that a module names in strings, as tables of lazy imports do."""
     strings = (
-        node.value for node in ast.walk(_tree(module))
+        node.value
+        for node in ast.walk(_tree(module))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
     matches = filter(None, map(_MODULE_IN_STRING.fullmatch, strings))
@@ -61,7 +62,7 @@ def find_cycle(graph: dict[str, set[str]]) -> list[str]:
 
     def visit(node: str) -> list[str]:
         if node in path:
-            return path[path.index(node):]
+            return path[path.index(node) :]
         if node in finished:
             return []
         path.append(node)

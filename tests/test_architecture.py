@@ -105,7 +105,8 @@ def test_a_cycle_would_be_found() -> None:
 def test_rooms_import_only_from_rooms_above_them() -> None:
     violations = {
         (importer, imported)
-        for importer in tree.modules() for imported in tree.imports_of(importer)
+        for importer in tree.modules()
+        for imported in tree.imports_of(importer)
         if _violates(importer, imported)
     }
     assert violations == set()
@@ -114,7 +115,8 @@ def test_rooms_import_only_from_rooms_above_them() -> None:
 def test_strings_that_name_modules_point_upwards_unless_listed() -> None:
     violations = {
         (importer, named)
-        for importer in tree.modules() for named in tree.strings_naming_modules(importer)
+        for importer in tree.modules()
+        for named in tree.strings_naming_modules(importer)
         if _violates(importer, named)
     }
     assert violations == _LAZY_TABLES
@@ -128,7 +130,8 @@ def test_workers_do_not_import_tensorflow(module: str) -> None:
 
 def test_each_source_file_has_a_test_file_or_a_reason_not_to() -> None:
     without_test = {
-        module for module in tree.modules()
+        module
+        for module in tree.modules()
         if tree.defines_something(module) and not _test_file(module).exists()
     }
     assert without_test == set(_WITHOUT_TEST)

@@ -37,8 +37,9 @@ def test_hyphens_and_underscores_are_the_same() -> None:
     assert _settings("--rot-aug", "5") == {"rot_aug": 5.0}
 
 
-@pytest.mark.parametrize("spelling", ["--nogeom_aug", "--no-geom-aug", "--no_geom_aug",
-                                      "--geom-aug=false"])
+@pytest.mark.parametrize(
+    "spelling", ["--nogeom_aug", "--no-geom-aug", "--no_geom_aug", "--geom-aug=false"]
+)
 def test_bools_are_switched_off_in_several_spellings(spelling: str) -> None:
     assert _settings(spelling) == {"geom_aug": False}
 
@@ -88,15 +89,22 @@ def test_help_names_every_setting() -> None:
         ([], 1, "Nothing to do"),
         (["--flagfile=/missing.flags"], 1, "/missing.flags"),
         (["--file=/missing.txt"], 1, "/missing.txt"),
-        (["--train", "--training_steps=5", "--backbone_weights=none", "--dataset=missing"], 1,
-         "no cache file"),
+        (
+            ["--train", "--training_steps=5", "--backbone_weights=none", "--dataset=missing"],
+            1,
+            "no cache file",
+        ),
         (["--predict", "--logdir=missing"], 1, "no checkpoint"),
         (["--export_file=model", "--load_path=ckpt-9"], 1, "no checkpoint"),
     ],
 )
 def test_mistakes_give_one_line_and_touch_nothing(
-    arguments: list[str], code: int, message: str, tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
     monkeypatch.delenv("CACHE_DIR", raising=False)
@@ -127,10 +135,18 @@ def test_unusable_cache_and_unknown_backbone_are_one_line(
     foreign = tmp_path / "foreign.pkl"
     foreign.write_bytes(b"no cache at all")
     config = tiny_config(tmp_path)
-    common = ["--train", f"--data_root={tmp_path}", "--training_steps=2", "--dataset2d=",
-              f"--logdir={tmp_path / 'run'}", "--backbone_weights=none"]
-    for arguments in ([f"--dataset={foreign}"],
-                      [f"--dataset={config.data.dataset3d}", "--backbone=alexnet"]):
+    common = [
+        "--train",
+        f"--data_root={tmp_path}",
+        "--training_steps=2",
+        "--dataset2d=",
+        f"--logdir={tmp_path / 'run'}",
+        "--backbone_weights=none",
+    ]
+    for arguments in (
+        [f"--dataset={foreign}"],
+        [f"--dataset={config.data.dataset3d}", "--backbone=alexnet"],
+    ):
         assert main(common + arguments) == 1
         lines = capsys.readouterr().err.strip().splitlines()
         assert len(lines) == 1 and lines[0].startswith("error: ")
@@ -158,8 +174,18 @@ def test_the_data_root_can_be_given_and_comes_before_the_environment(
     root = tmp_path / "data"
     assert main(["--export_file=model", "--logdir=run", f"--data_root={root}"]) == 1
     assert f"{root}/experiments/run" in capsys.readouterr().err
-    assert main(["--train", "--training_steps=2", "--dataset=mine", f"--data_root={root}",
-                 "--backbone_weights=none"]) == 1
+    assert (
+        main(
+            [
+                "--train",
+                "--training_steps=2",
+                "--dataset=mine",
+                f"--data_root={root}",
+                "--backbone_weights=none",
+            ]
+        )
+        == 1
+    )
     assert f"{root}/cache/mine.pkl" in capsys.readouterr().err
 
 
@@ -188,9 +214,13 @@ def test_trains_predicts_and_exports_without_repeating_settings(
     monkeypatch.setattr("metrabs.models.build.build_backbone", build_tiny_backbone)
     config = tiny_config(tmp_path / "data", training_steps=2, with_2d=False)
     file = tmp_path / "recipe.flags"
-    file.write_text("".join(
-        f"--{name}={value}\n" for name, value in config.to_flat_dict().items() if value is not None
-    ))
+    file.write_text(
+        "".join(
+            f"--{name}={value}\n"
+            for name, value in config.to_flat_dict().items()
+            if value is not None
+        )
+    )
     assert main(["--train", f"--flagfile={file}"]) == 0
     run_folder = pathlib.Path(config.run.logdir)
     assert json.loads((run_folder / "config.json").read_text())["proc_side"] == 64

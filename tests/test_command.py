@@ -105,8 +105,10 @@ def test_earlier_spellings_of_flags_are_accepted(capsys: pytest.CaptureFixture[s
     names = []
     aliases = {"earlier_name": "some_name"}
     for argument in ("--earlier_name=x", "--earlier-name=y", "--some_name=z"):
-        assert _run(lambda values, words: names.append(values.some_name), argument,
-                    aliases=aliases) == 0
+        assert (
+            _run(lambda values, words: names.append(values.some_name), argument, aliases=aliases)
+            == 0
+        )
     assert names == ["x", "y", "z"]
     assert _run(lambda values, words: None, "--earlier_name=x") == 2
 
@@ -229,7 +231,8 @@ def test_a_full_disk_is_one_line(capsys):
     assert exit_code_of(fail) == 1
     assert capsys.readouterr().err.splitlines() == [
         "error: A file cannot be read or written: No space left on device. Files that were "
-        "complete are unchanged. Free disk space or check the permissions, then run again."]
+        "complete are unchanged. Free disk space or check the permissions, then run again."
+    ]
 
 
 def test_other_errors_of_the_system_are_not_hidden():

@@ -42,11 +42,15 @@ def test_datasets_are_found_by_name_and_by_path(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here.pkl").touch()
     folders = DataFolders.at("/data")
-    paths = {name: str(folders.cache_path(name))
-             for name in ("huge8", "huge8.pkl", "here.pkl", "some/where.pkl")}
+    paths = {
+        name: str(folders.cache_path(name))
+        for name in ("huge8", "huge8.pkl", "here.pkl", "some/where.pkl")
+    }
     assert paths == {
-        "huge8": "/data/cache/huge8.pkl", "huge8.pkl": "/data/cache/huge8.pkl",
-        "here.pkl": "here.pkl", "some/where.pkl": "some/where.pkl",
+        "huge8": "/data/cache/huge8.pkl",
+        "huge8.pkl": "/data/cache/huge8.pkl",
+        "here.pkl": "here.pkl",
+        "some/where.pkl": "some/where.pkl",
     }
 
 

@@ -77,8 +77,10 @@ def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 def test_runs_from_any_folder_without_tensorflow(
     arguments: list[str], tmp_path: pathlib.Path
 ) -> None:
-    program = "import sys\nfrom metrabs.__main__ import main\ncode = main()\n" \
+    program = (
+        "import sys\nfrom metrabs.__main__ import main\ncode = main()\n"
         "sys.exit(code or ('tensorflow' in sys.modules) * 99)"
+    )
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
     result = subprocess.run(
         [sys.executable, "-c", program, *arguments], cwd=tmp_path, env=environment,

@@ -25,8 +25,11 @@ def test_each_name_is_defined_where_the_table_says() -> None:
     assert sorted(metrabs.__all__) == sorted(metrabs._MODULES)
     tree = ast.parse(pathlib.Path(metrabs.__file__).read_text(encoding="utf-8"))
     for_type_checkers = {
-        alias.name: node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
-        for alias in node.names if node.module and node.module.startswith("metrabs")
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if node.module and node.module.startswith("metrabs")
     }
     assert for_type_checkers == metrabs._MODULES
 

@@ -147,9 +147,7 @@ def _as_argument(name: str, value: Any) -> str:
     return f"--{spelled}={value}"
 
 
-_SETTINGS = [
-    name for name in _ORIGINAL if name not in (*_TASKS, *_REFUSALS, *_WITHOUT_EFFECT)
-]
+_SETTINGS = [name for name in _ORIGINAL if name not in (*_TASKS, *_REFUSALS, *_WITHOUT_EFFECT)]
 
 
 @pytest.mark.parametrize("name", _SETTINGS)

@@ -112,9 +112,7 @@ def test_a_dask_cluster_that_does_not_answer_is_explained():
 def test_a_dask_cluster_without_workers_is_explained(monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(parallel, "_DASK_WORKER_TIMEOUT_SECONDS", 0.2)
-    with distributed.LocalCluster(
-        n_workers=0, processes=False, dashboard_address=None
-    ) as cluster:
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
         with pytest.raises(UserError, match="has no workers after 0.2 seconds"):
             list(results_as_completed(square, [1], 0, cluster.scheduler_address))
 

@@ -47,7 +47,8 @@ class TwoPeople(tf.Module):
     @tf.function(input_signature=contract.prediction_signature(batched=False))
     def predict_single_image(self, image, threshold, nms_iou_threshold, flip_aug, bothflip_aug):
         return self.predict_multi_image(
-            image[tf.newaxis], threshold, nms_iou_threshold, flip_aug, bothflip_aug).values
+            image[tf.newaxis], threshold, nms_iou_threshold, flip_aug, bothflip_aug
+        ).values
 
 
 def _make_datasets(root: pathlib.Path) -> None:
@@ -70,8 +71,14 @@ def call(tmp_path_factory):
     environment = {**os.environ, "DATA_ROOT": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
     def run(*command: str) -> str:
-        done = subprocess.run([sys.executable, *command], cwd=_ROOT, env=environment,
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=_ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, f"{command}: {done.stderr[-3000:]}"
         return done.stdout
 
@@ -83,18 +90,35 @@ def call(tmp_path_factory):
 def test_official_files_become_numbers_on_all_four_benchmarks(call):
     root = call.root
     call("-m", "data_preparation", "h36m", "--train_subjects=1", "--test_subjects=9,11")
-    call("-m", "data_preparation", "tdhp_full", "--subjects=1,8", "--sequence_numbers=1",
-         "--cameras=0,1")
+    call(
+        "-m",
+        "data_preparation",
+        "tdhp_full",
+        "--subjects=1,8",
+        "--sequence_numbers=1",
+        "--cameras=0,1",
+    )
     call("-m", "data_preparation", "coco")
     call("-m", "data_preparation.merge", "--name=huge8", "--members=h36m,tdhp_full")
     call("main.py", *_TRAINING)
     call("main.py", "--export_file=crop_model", "--logdir=run")
-    call("-m", "ckpt_tools.export_estimator", f"--model={root / 'experiments/run/crop_model'}",
-         f"--detector={root / 'detector'}", f"--output={root / 'estimator'}")
+    call(
+        "-m",
+        "ckpt_tools.export_estimator",
+        f"--model={root / 'experiments/run/crop_model'}",
+        f"--detector={root / 'detector'}",
+        f"--output={root / 'estimator'}",
+    )
     for benchmark in ("h36m", "tdhp", "tdpw", "mupots"):
         extra = ["--gtassoc"] if benchmark == "tdpw" else []
-        call("-m", "metrabs.evaluation", benchmark, f"--model={root / 'estimator'}",
-             f"--output={root / 'results' / 'tiny'}", *extra)
+        call(
+            "-m",
+            "metrabs.evaluation",
+            benchmark,
+            f"--model={root / 'estimator'}",
+            f"--output={root / 'results' / 'tiny'}",
+            *extra,
+        )
         path = next((root / "results" / "tiny").glob(f"{benchmark}_pred_aug*_numbers.csv"))
         with open(path) as file:
             numbers = {row["metric"]: row["value"] for row in csv.DictReader(file)}

@@ -58,8 +58,10 @@ def _header(recipe: str) -> str:
 @pytest.mark.parametrize("recipe", _RECIPES)
 def test_recipes_open_with_what_why_and_how(recipe: str) -> None:
     header = _header(recipe)
-    positions = [header.index(f"{title}: ") for title in
-                 ("Reproduces", "Needs", "Command", "Poster", "Cost")]
+    positions = [
+        header.index(f"{title}: ")
+        for title in ("Reproduces", "Needs", "Command", "Poster", "Cost")
+    ]
     assert positions == sorted(positions) and positions[0] == 0
     assert f"--flagfile=flags/{recipe}.flags" in header
 
@@ -76,7 +78,8 @@ def test_trainings_are_named_after_their_recipe_and_fit_together(recipe: str) ->
     groups = parse_ghost_batch_sizes(config.model.ghost_bn)
     assert sum(groups) == config.data.batch_size + config.data.batch_size_2d == 128
     dataset = {"small5": "small5", "medium3": "medium3", "h36m": "h36m"}.get(
-        recipe.split("_")[-1], "huge8")
+        recipe.split("_")[-1], "huge8"
+    )
     assert config.data.dataset3d == dataset and config.data.dataset2d == "huge2d_common"
 
 
@@ -95,8 +98,7 @@ def test_step_3_starts_from_the_checkpoint_of_step_1_before_the_switch(recipe: s
     source, checkpoint = settings["load_backbone_from"].split("/")
     assert source in _STEP_1
     step_1 = Config().replace(**_settings(source))
-    switch = (step_1.optimization.training_steps
-              - step_1.optimization.finetune_in_inference_mode)
+    switch = step_1.optimization.training_steps - step_1.optimization.finetune_in_inference_mode
     assert checkpoint == f"ckpt-{switch}"
     assert settings["affine_weights"] == f"acae_{source}"
     config = Config().replace(**settings)
@@ -148,8 +150,11 @@ def test_numbers_of_table_1_are_the_posters(recipe: str) -> None:
 def test_numbers_of_table_2_are_the_same_in_guide_and_recipe(size: str) -> None:
     text = _header(f"regularized_{size}").split("Table 2, ")[1].split("Cost:")[0]
     stated = [float(number) for number in re.findall(r"(?<!Human)\d+\.\d", text)]
-    rows = [line for line in _GUIDE.splitlines()
-            if line.startswith(f"| `separate_{size}`, `regularized_{size}`")]
+    rows = [
+        line
+        for line in _GUIDE.splitlines()
+        if line.startswith(f"| `separate_{size}`, `regularized_{size}`")
+    ]
     assert len(stated) == 7 * len(rows) > 0
     assert [float(n) for row in rows for n in re.findall(r"\d+\.\d", row)] == stated
 

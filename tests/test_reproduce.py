@@ -22,21 +22,32 @@ _STAGES = [
 
 
 def _command(output: pathlib.Path, *extra: str) -> list[str]:
-    return [sys.executable, "reproduce.py", "--flagfile=flags/mini/tiny.flags",
-            f"--output={output}", *extra]
+    return [
+        sys.executable,
+        "reproduce.py",
+        "--flagfile=flags/mini/tiny.flags",
+        f"--output={output}",
+        *extra,
+    ]
 
 
 def _run(output: pathlib.Path, *extra: str) -> subprocess.CompletedProcess:
-    return subprocess.run(_command(output, *extra), cwd=_ROOT, capture_output=True, text=True,
-                          check=False)
+    return subprocess.run(
+        _command(output, *extra), cwd=_ROOT, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.slow
 def test_a_killed_pipeline_continues_and_a_complete_one_ends_at_once(
-    tmp_path: pathlib.Path
+    tmp_path: pathlib.Path,
 ) -> None:
-    process = subprocess.Popen(_command(tmp_path), cwd=_ROOT, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        _command(tmp_path),
+        cwd=_ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 600
     while not (tmp_path / "separate" / "checkpoint").exists():
         assert process.poll() is None and time.monotonic() < deadline
@@ -65,9 +76,7 @@ def test_a_killed_pipeline_continues_and_a_complete_one_ends_at_once(
     assert time.monotonic() - start < 20
 
 
-def test_a_missing_photo_is_reported_in_one_line_before_any_work(
-    tmp_path: pathlib.Path
-) -> None:
+def test_a_missing_photo_is_reported_in_one_line_before_any_work(tmp_path: pathlib.Path) -> None:
     output = tmp_path / "output"
     failed = _run(output, "--photo=no_such_photo.jpg")
     assert failed.returncode == 1

@@ -37,20 +37,34 @@ def test_fingerprints_stay_the_same_between_versions_of_this_code() -> None:
     assert fingerprint("stage", {"b": 1, "a": [2.5, None]}, []) == "a51b1f1f7cfbae86"
 
 
-@pytest.mark.parametrize("same", [
-    ([1, 2], (1, 2)), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), (_Settings(), _Settings()),
-    (pathlib.Path("a/b"), "a/b"), (np.arange(3), np.arange(3)),
-])
+@pytest.mark.parametrize(
+    "same",
+    [
+        ([1, 2], (1, 2)),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (_Settings(), _Settings()),
+        (pathlib.Path("a/b"), "a/b"),
+        (np.arange(3), np.arange(3)),
+    ],
+)
 def test_equal_values_have_equal_fingerprints(same: tuple[Any, Any]) -> None:
     assert fingerprint(same[0]) == fingerprint(same[1])
 
 
-@pytest.mark.parametrize("different", [
-    ([1, 2], [2, 1]), ([1, 2], [[1], 2]), ("1", 1), (_Settings(), _Settings(4)),
-    (_Settings(), _OtherSettings()), ([_Settings()], [_Settings(sizes=(1,))]),
-    (np.zeros(2), np.zeros((2, 1))), (np.zeros(2, np.int64), np.zeros(2)),
-    (np.arange(3), np.arange(1, 4)),
-])
+@pytest.mark.parametrize(
+    "different",
+    [
+        ([1, 2], [2, 1]),
+        ([1, 2], [[1], 2]),
+        ("1", 1),
+        (_Settings(), _Settings(4)),
+        (_Settings(), _OtherSettings()),
+        ([_Settings()], [_Settings(sizes=(1,))]),
+        (np.zeros(2), np.zeros((2, 1))),
+        (np.zeros(2, np.int64), np.zeros(2)),
+        (np.arange(3), np.arange(1, 4)),
+    ],
+)
 def test_different_values_have_different_fingerprints(different: tuple[Any, Any]) -> None:
     assert fingerprint(different[0]) != fingerprint(different[1])
 
@@ -66,7 +80,7 @@ def test_objects_without_stable_content_are_rejected() -> None:
 
 
 def test_markers_return_their_details_for_the_same_fingerprint_only(
-    tmp_path: pathlib.Path
+    tmp_path: pathlib.Path,
 ) -> None:
     marker = tmp_path / "new_folder" / "complete.json"
     assert read_marker(marker, "abc") is None
@@ -84,12 +98,14 @@ def test_damaged_markers_mean_incomplete_work(tmp_path: pathlib.Path, content: s
 def test_changes_name_earlier_and_present_values() -> None:
     changes = settings_changes({"a": 1, "b": (2, 3), "c": None}, {"a": 2, "b": [2, 3], "d": True})
     assert changes == [
-        "a was 1, is 2", "c was None, is not recorded", "d was not recorded, is True",
+        "a was 1, is 2",
+        "c was None, is not recorded",
+        "d was not recorded, is True",
     ]
 
 
 def test_results_of_other_settings_are_rejected_with_the_difference_and_a_remedy(
-    tmp_path: pathlib.Path
+    tmp_path: pathlib.Path,
 ) -> None:
     record = tmp_path / "settings.json"
     check_same_settings(record, {"fov": 55}, "Delete it.")  # no results yet
@@ -113,5 +129,6 @@ def test_identity_of_content_changes_with_the_content(tmp_path: pathlib.Path) ->
     assert len(seen) == 5
     assert all(identity.startswith(str(model)) for identity in seen)
     assert content_identity(str(model / "saved_model.pb")) == content_identity(
-        str(model / "saved_model.pb"))
+        str(model / "saved_model.pb")
+    )
     assert content_identity("metrabs_s") == "metrabs_s"

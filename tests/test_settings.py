@@ -43,8 +43,18 @@ def _checked(name: str, value: Any) -> Any:
 
 @pytest.mark.parametrize(
     "name, value",
-    [("name", None), ("name", "x"), ("color", "green"), ("share", 0.0), ("share", 1.0),
-     ("size", float("inf")), ("count", 1), ("limit", None), ("limit", 3), ("is_on", True)],
+    [
+        ("name", None),
+        ("name", "x"),
+        ("color", "green"),
+        ("share", 0.0),
+        ("share", 1.0),
+        ("size", float("inf")),
+        ("count", 1),
+        ("limit", None),
+        ("limit", 3),
+        ("is_on", True),
+    ],
 )
 def test_admitted_values_stay_as_they_are(name: str, value: Any) -> None:
     assert _checked(name, value) == value

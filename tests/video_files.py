@@ -31,7 +31,9 @@ def number_of(image: np.ndarray) -> int:
 
 
 def write_video(
-    path: pathlib.Path, times_ms: Sequence[int], codec: str = "libx264",
+    path: pathlib.Path,
+    times_ms: Sequence[int],
+    codec: str = "libx264",
     sound_seconds: Optional[float] = None,
 ) -> pathlib.Path:
     """Writes a video.
@@ -58,7 +60,8 @@ def write_video(
         container.mux(stream.encode(None))
         if sound is not None:
             samples = av.AudioFrame.from_ndarray(
-                np.zeros([1, int(8000 * (sound_seconds or 0))], np.float32), "fltp", "mono")
+                np.zeros([1, int(8000 * (sound_seconds or 0))], np.float32), "fltp", "mono"
+            )
             samples.sample_rate = 8000
             container.mux(sound.encode(samples))
             container.mux(sound.encode(None))
@@ -71,6 +74,6 @@ def turn_when_shown(path: pathlib.Path, clockwise_degrees: int) -> pathlib.Path:
     a, b, c, d = (_SIXTEEN_BIT_ONE * value for value in _TURNS[clockwise_degrees])
     matrix = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, _THIRTY_BIT_ONE)
     start = content.index(b"tkhd") + 44  # type, version, times, track, duration, layer, volume
-    content[start:start + len(matrix)] = matrix
+    content[start : start + len(matrix)] = matrix
     path.write_bytes(content)
     return path

@@ -50,8 +50,12 @@ def read_original_crop_model(
     """
     stored = StoredVariables(path)
     config = _own_config(pathlib.Path(path)).replace(
-        backbone_weights="none", dtype="float32", affine_weights=None, transform_coords=False,
-        predict_all_and_latents=False, regularize_to_manifold=False,
+        backbone_weights="none",
+        dtype="float32",
+        affine_weights=None,
+        transform_coords=False,
+        predict_all_and_latents=False,
+        regularize_to_manifold=False,
     )
     config = config.replace(**(settings or {}))
     joint_info = _read_joints(stored)
@@ -83,9 +87,7 @@ def save_in_original_layout(model: CropModel, folder: PathLike) -> None:
             f"{model.model_config.model_class}."
         )
     backbone, network = model.backbone, backbone_network(model.backbone)
-    names = original_layer_names(
-        network, canonical_backbone_name(model.model_config.backbone)
-    )
+    names = original_layer_names(network, canonical_backbone_name(model.model_config.backbone))
     renamed = renamed_network(network, names)
     twin = tf.keras.models.clone_model(
         backbone, clone_function=lambda layer: renamed if layer is network else layer
@@ -175,9 +177,7 @@ def _depth(bias: np.ndarray, joint_info: JointInfo, path: str) -> int:
     return channels_per_joint - 1
 
 
-def _backbone_name(
-    stored: StoredVariables, config: Config, settings: Mapping[str, Any]
-) -> str:
+def _backbone_name(stored: StoredVariables, config: Config, settings: Mapping[str, Any]) -> str:
     if "backbone" in settings or config.model.backbone != Config().model.backbone:
         return canonical_backbone_name(config.model.backbone)
     scopes = {part for v in stored.variables for part in v.name.split("/")[:-1]}

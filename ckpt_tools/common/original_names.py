@@ -40,8 +40,9 @@ def all_suffixes(name: str) -> list[str]:
     return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
-def match_names(wanted: dict[str, tuple[int, ...]], available: dict[str, tuple[int, ...]],
-                what: str) -> dict[str, str]:
+def match_names(
+    wanted: dict[str, tuple[int, ...]], available: dict[str, tuple[int, ...]], what: str
+) -> dict[str, str]:
     """Finds each wanted variable among those of a file, with any scopes preceding its name.
 
     Args:
@@ -59,8 +60,9 @@ def match_names(wanted: dict[str, tuple[int, ...]], available: dict[str, tuple[i
     for name in available:
         for suffix in all_suffixes(name):
             by_suffix.setdefault(suffix, []).append(name)
-    candidates = {name: [name] if name in available else by_suffix.get(name, [])
-                  for name in wanted}
+    candidates = {
+        name: [name] if name in available else by_suffix.get(name, []) for name in wanted
+    }
     missing = [name for name, found in candidates.items() if not found]
     if missing:
         raise UserError(

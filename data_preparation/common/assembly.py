@@ -48,7 +48,10 @@ class _Run(NamedTuple):
 
 
 def write_caches(
-    converter: Converter, setup: Setup, parts: Sequence[Part], cache_dir: PathLike,
+    converter: Converter,
+    setup: Setup,
+    parts: Sequence[Part],
+    cache_dir: PathLike,
     issues: IssueCounter,
 ) -> tuple[dict[str, pathlib.Path], dict[str, int]]:
     """Writes the cache files of a dataset, each split sorted by image path.
@@ -71,8 +74,11 @@ def write_caches(
     paths = {name: pathlib.Path(cache_dir) / f"{name}.pkl" for name in converter.caches()}
     with contextlib.ExitStack() as stack:
         outputs = [
-            _Output(stack.enter_context(CacheWriter(paths[name], name, joint_info)),
-                    converter.joint_info(), joint_info)
+            _Output(
+                stack.enter_context(CacheWriter(paths[name], name, joint_info)),
+                converter.joint_info(),
+                joint_info,
+            )
             for name, joint_info in converter.caches().items()
         ]
         for run in _runs(parts, places):
@@ -109,9 +115,14 @@ class _Output:
             self._writer.append(split, example)
         elif isinstance(example, Pose3DExample):
             universal = example.univ_coords
-            self._writer.append(split, dataclasses.replace(
-                example, world_coords=convert.dense(example.world_coords),
-                univ_coords=None if universal is None else convert.dense(universal)))
+            self._writer.append(
+                split,
+                dataclasses.replace(
+                    example,
+                    world_coords=convert.dense(example.world_coords),
+                    univ_coords=None if universal is None else convert.dense(universal),
+                ),
+            )
         else:
             coords = convert.dense(example.coords)
             self._writer.append(split, dataclasses.replace(example, coords=coords))
@@ -142,8 +153,11 @@ def _runs(parts: Sequence[Part], places: Mapping[str, list[_Place]]) -> Iterator
             start = 0
             for i in range(1, len(of_split) + 1):
                 first, last = of_split[start], of_split[i - 1]
-                follows = i < len(of_split) and i - start < _MAX_ROWS and (
-                    of_split[i].part, of_split[i].row) == (last.part, last.row + 1)
+                follows = (
+                    i < len(of_split)
+                    and i - start < _MAX_ROWS
+                    and (of_split[i].part, of_split[i].row) == (last.part, last.row + 1)
+                )
                 if not follows:
                     table = cast(ExampleTable, _opened(first.part).split(split))
                     yield _Run(split, table, first.row, last.row + 1)
@@ -165,7 +179,7 @@ def _add_masks(
     run: _Run, masks: MaskFiles, is_strict: bool, issues: IssueCounter, outputs: Sequence[_Output]
 ) -> None:
     """Writes examples with the masks of their crops, unless they have masks already."""
-    for example in run.table[run.start:run.stop]:
+    for example in run.table[run.start : run.stop]:
         mask = example.mask or masks.find(example.image_path)
         if mask is None and is_strict:
             raise UserError(

@@ -24,14 +24,19 @@ class Execution:
     """Where and how a conversion runs, without influence on the examples."""
 
     cache_dir: Optional[str] = setting(
-        None, "folder of cache files; default: $CACHE_DIR, else cache in the data root")
+        None, "folder of cache files; default: $CACHE_DIR, else cache in the data root"
+    )
     workers: Optional[int] = setting(
-        None, "number of processes; default: one per CPU core, at most 12; 0: this process alone",
-        at_least=0)
+        None,
+        "number of processes; default: one per CPU core, at most 12; 0: this process alone",
+        at_least=0,
+    )
     dask_scheduler: str = setting(
-        "", "address of a Dask cluster to use instead of processes on this machine")
+        "", "address of a Dask cluster to use instead of processes on this machine"
+    )
     replace: bool = setting(
-        False, "replace cache files even if they hold more examples than the new ones")
+        False, "replace cache files even if they hold more examples than the new ones"
+    )
     list: bool = setting(False, "list the datasets and what is on disk")
 
 
@@ -57,7 +62,9 @@ def run_converter(converter_class: type[Converter], values: flags.FlagValues) ->
     return prepare(
         from_flags(values, converter_class),
         from_flags(values, Setup, data_root=str(data_root_of(values))),
-        _cache_dir(values), execution.workers, execution.dask_scheduler,
+        _cache_dir(values),
+        execution.workers,
+        execution.dask_scheduler,
         execution.replace,
     )
 
@@ -70,8 +77,14 @@ def list_datasets(
     rows = [("name", "dataset", "download", "output")]
     for name, load in sorted(converters.items()):
         converter = load()()
-        rows.append((name, converter.TITLE, _download_state(converter, data_root),
-                     _output_state(converter, cache_dir)))
+        rows.append(
+            (
+                name,
+                converter.TITLE,
+                _download_state(converter, data_root),
+                _output_state(converter, cache_dir),
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows

@@ -50,7 +50,10 @@ class ConversionContext:
     """
 
     def __init__(
-        self, setup: Setup, folder: str, detection_files: Sequence[str] = (),
+        self,
+        setup: Setup,
+        folder: str,
+        detection_files: Sequence[str] = (),
         takes_crop_masks: bool = False,
     ) -> None:
         self.data_root = pathlib.Path(setup.data_root)
@@ -106,7 +109,10 @@ class ConversionContext:
         return found
 
     def crop(
-        self, example: Example, crop_path: str, options: CropOptions = DEFAULT_CROP,
+        self,
+        example: Example,
+        crop_path: str,
+        options: CropOptions = DEFAULT_CROP,
         mask: Optional[SourceMask] = None,
     ) -> Optional[Example]:
         """Writes the crop of a person and returns the example in this crop.
@@ -162,10 +168,12 @@ def _moved_to_crop(
     example: Example, plan: CropPlan, crop_path: str, mask: Optional[dict[str, Any]]
 ) -> Example:
     moved: dict[str, Any] = dict(
-        image_path=crop_path, image=None, bbox=plan.box_px, mask=mask,
+        image_path=crop_path,
+        image=None,
+        bbox=plan.box_px,
+        mask=mask,
         camera=None if example.camera is None else plan.new_camera,
     )
     if isinstance(example, Pose2DExample):
-        moved["coords"] = reproject_image_points(
-            example.coords, plan.old_camera, plan.new_camera)
+        moved["coords"] = reproject_image_points(example.coords, plan.old_camera, plan.new_camera)
     return dataclasses.replace(example, **moved)

@@ -123,17 +123,22 @@ class Converter(abc.ABC):
         """Returns the values that decide whether a finished sequence can be kept."""
         settings = {
             field.name: getattr(self, field.name)
-            for field, _ in fields_with_types(type(self)) if not field.metadata["selects"]
+            for field, _ in fields_with_types(type(self))
+            if not field.metadata["selects"]
         }
         return {
-            "name": self.NAME, "version": self.VERSION, "settings": settings, "sequence": sequence,
+            "name": self.NAME,
+            "version": self.VERSION,
+            "settings": settings,
+            "sequence": sequence,
         }
 
 
 def missing_downloads(converter: Converter, data_root: pathlib.Path) -> list[Download]:
     """Returns the downloads of a dataset of which nothing is on disk."""
     return [
-        download for download in converter.downloads()
+        download
+        for download in converter.downloads()
         if next(data_root.glob(download.pattern), None) is None
     ]
 

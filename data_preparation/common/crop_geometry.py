@@ -94,8 +94,11 @@ def plan_crop(
     scale = min(_MAX_ENLARGEMENT, _PERSON_SIDE_PX / max(float(turned_box[2:].max()), 1e-6))
     new_camera.shift_image(-crop_box[:2]).scale_output(scale)
     return CropPlan(
-        old_camera, new_camera, (round(scale * crop_box[3]), round(scale * crop_box[2])),
-        reproject_box_side_midpoints(box, old_camera, new_camera), scale,
+        old_camera,
+        new_camera,
+        (round(scale * crop_box[3]), round(scale * crop_box[2])),
+        reproject_box_side_midpoints(box, old_camera, new_camera),
+        scale,
     )
 
 

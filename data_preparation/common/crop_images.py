@@ -69,7 +69,11 @@ def render_crop(
         light = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
         camera = camera.scale_output(shrinking, inplace=False)
     crop = reproject_image(
-        light, camera, plan.new_camera, plan.imshape, interp=cv2.INTER_CUBIC,
+        light,
+        camera,
+        plan.new_camera,
+        plan.imshape,
+        interp=cv2.INTER_CUBIC,
         antialias_factor=_ANTIALIAS,
     )
     return _as_bytes(np.clip(crop, 0, 1, out=crop), options.adjust_3dhp_colors)

@@ -52,7 +52,9 @@ def assign_boxes(
 
 
 def detected_boxes(
-    people_boxes: Sequence[np.ndarray], detections: np.ndarray, min_iou: float = 0.1,
+    people_boxes: Sequence[np.ndarray],
+    detections: np.ndarray,
+    min_iou: float = 0.1,
     max_area_ratio: float = np.inf,
 ) -> list[Optional[np.ndarray]]:
     """Returns for each person the box of the assigned detection, or None.

@@ -54,7 +54,10 @@ def read_part(converter: Converter, setup: Setup, sequence: Any) -> Optional[Par
 
 
 def write_part(
-    converter: Converter, setup: Setup, sequence: Any, examples: Iterable[tuple[str, Example]],
+    converter: Converter,
+    setup: Setup,
+    sequence: Any,
+    examples: Iterable[tuple[str, Example]],
     issues: IssueCounter,
 ) -> Part:
     """Writes the examples of a sequence, then the record that makes it finished.
@@ -74,7 +77,9 @@ def write_part(
             writer.append(split, dataclasses.replace(example, dataset=converter.NAME))
             num_examples += 1
     write_marker(
-        _record_path(path), _fingerprint(converter, setup, sequence), num_examples=num_examples,
+        _record_path(path),
+        _fingerprint(converter, setup, sequence),
+        num_examples=num_examples,
         issues=issues.to_json(),
     )
     return Part(path, num_examples, issues)
@@ -86,7 +91,7 @@ def _part_path(converter: Converter, setup: Setup, sequence: Any) -> pathlib.Pat
 
 
 def _record_path(part_path: pathlib.Path) -> pathlib.Path:
-    return part_path.parent / f"{part_path.name[:-len('.pkl')]}.json"
+    return part_path.parent / f"{part_path.name[: -len('.pkl')]}.json"
 
 
 def _fingerprint(converter: Converter, setup: Setup, sequence: Any) -> str:

@@ -49,8 +49,10 @@ class Report:
         lines = [f"{self.title}: {counts or 'no'} examples from {self.num_sequences} sequences"]
         lines += [f"  {name}: {path}" for name, path in self.caches.items()]
         if self.issues.entries:
-            lines += ["Left out (skipped), or kept in spite of missing data (degraded):",
-                      self.issues.table()]
+            lines += [
+                "Left out (skipped), or kept in spite of missing data (degraded):",
+                self.issues.table(),
+            ]
         if self.failures:
             lines.append(f"{len(self.failures)} sequences could not be converted:")
             lines += [f"  {name}: {message}" for name, message in self.failures.items()]
@@ -67,8 +69,12 @@ class _Outcome(NamedTuple):
 
 
 def prepare(
-    converter: Converter, setup: Setup, cache_dir: PathLike,
-    num_workers: Optional[int] = None, dask_scheduler: str = "", replace: bool = False,
+    converter: Converter,
+    setup: Setup,
+    cache_dir: PathLike,
+    num_workers: Optional[int] = None,
+    dask_scheduler: str = "",
+    replace: bool = False,
 ) -> Report:
     """Converts a dataset; finished sequences of earlier calls are kept.
 
@@ -160,7 +166,8 @@ def check_detections(converter: Converter, setup: Setup) -> None:
 def context_for(converter: Converter, setup: Setup) -> ConversionContext:
     """Returns a new context in which a converter can convert a sequence."""
     return ConversionContext(
-        setup, converter.FOLDER, converter.DETECTION_FILES, converter.TAKES_CROP_MASKS)
+        setup, converter.FOLDER, converter.DETECTION_FILES, converter.TAKES_CROP_MASKS
+    )
 
 
 def convert_sequence(converter: Converter, setup: Setup, sequence: Any) -> _Outcome:
@@ -170,7 +177,8 @@ def convert_sequence(converter: Converter, setup: Setup, sequence: Any) -> _Outc
     try:
         examples = converter.examples(sequence, context)
         return _Outcome(
-            str(sequence), write_part(converter, setup, sequence, examples, context.issues), "")
+            str(sequence), write_part(converter, setup, sequence, examples, context.issues), ""
+        )
     except UserError as error:
         return _Outcome(str(sequence), None, str(error))
 
@@ -186,7 +194,10 @@ def _check_outcomes(outcomes: list[_Outcome], is_strict: bool) -> None:
 
 
 def _convert_all(
-    converter: Converter, setup: Setup, sequences: list[Any], num_workers: Optional[int],
+    converter: Converter,
+    setup: Setup,
+    sequences: list[Any],
+    num_workers: Optional[int],
     dask_scheduler: str,
 ) -> list[_Outcome]:
     """Returns the outcomes of all sequences, in their order."""
@@ -203,7 +214,10 @@ def _convert_all(
     num_examples = sum(o.part.num_examples for o in outcomes.values() if o.part is not None)
     convert = functools.partial(convert_sequence, converter, setup)
     with tqdm(
-        total=len(sequences), initial=len(outcomes), unit="sequence", desc=converter.TITLE,
+        total=len(sequences),
+        initial=len(outcomes),
+        unit="sequence",
+        desc=converter.TITLE,
         disable=not pending,
     ) as bar:
         for outcome in results_as_completed(convert, pending, num_workers, dask_scheduler):

@@ -28,8 +28,11 @@ class AdaptivePoseSampler:
     """
 
     def __init__(
-        self, threshold: float = 100, check_validity: bool = False,
-        assume_nan_unchanged: bool = False, buffer_size: int = 1,
+        self,
+        threshold: float = 100,
+        check_validity: bool = False,
+        assume_nan_unchanged: bool = False,
+        buffer_size: int = 1,
     ) -> None:
         self.threshold = threshold
         self.check_validity = check_validity
@@ -124,12 +127,13 @@ class _RecentPoses:
             self._grow()
         self._newest = (self._newest + 1) % self._size
         if self._newest < self._count:
-            self._num_with_joint -= ~np.isnan(self._coordinates[::self._num_dims, self._newest])
+            self._num_with_joint -= ~np.isnan(self._coordinates[:: self._num_dims, self._newest])
         self._count = max(self._count, self._newest + 1)
         self._poses[self._newest] = pose
         is_missing = np.isnan(pose).any(axis=-1)
         self._coordinates[:, self._newest] = np.where(
-            is_missing[:, np.newaxis], np.nan, pose).ravel()
+            is_missing[:, np.newaxis], np.nan, pose
+        ).ravel()
         self._num_with_joint += ~is_missing
 
     def near(self, pose: np.ndarray, distance: float) -> np.ndarray:
@@ -150,7 +154,7 @@ class _RecentPoses:
         for i in self._ranking[~np.isnan(values[self._ranking])]:
             if len(found) <= _FEW:
                 break
-            row = self._coordinates[i, :self._count]
+            row = self._coordinates[i, : self._count]
             row = row if len(found) == self._count else row[found]
             found = found[~(np.abs(row - values[i]) > limit)]
         return self._poses[found]
@@ -160,12 +164,12 @@ class _RecentPoses:
         poses, coordinates = self._poses, self._coordinates
         self._poses = np.empty((capacity, *poses.shape[1:]), np.float32)
         self._coordinates = np.empty((len(coordinates), capacity), np.float32)
-        self._poses[:self._count] = poses
-        self._coordinates[:, :self._count] = coordinates
+        self._poses[: self._count] = poses
+        self._coordinates[:, : self._count] = coordinates
 
     def _update_ranking(self) -> None:
         """Ranks coordinates by how much they vary, since those exclude most poses."""
         if self._count >= self._next_ranking:
-            known = np.nan_to_num(self._coordinates[:, :self._count])
+            known = np.nan_to_num(self._coordinates[:, : self._count])
             self._ranking = np.argsort(-known.std(axis=1))
             self._next_ranking = 2 * self._count

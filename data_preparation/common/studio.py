@@ -58,7 +58,9 @@ class StudioView(NamedTuple):
 
 
 def list_views(
-    title: str, make_view: Callable[..., Any], values_by_split: Mapping[str, Collection[Any]],
+    title: str,
+    make_view: Callable[..., Any],
+    values_by_split: Mapping[str, Collection[Any]],
     *others: Collection[Any],
 ) -> list[SplitSequence]:
     """Lists the sequences of a studio: all combinations of subjects, cameras and so on.
@@ -84,7 +86,9 @@ def list_views(
 
 
 def choose_frames(
-    poses_mm: np.ndarray, sampler: AdaptivePoseSampler, indices: Optional[Iterable[int]] = None,
+    poses_mm: np.ndarray,
+    sampler: AdaptivePoseSampler,
+    indices: Optional[Iterable[int]] = None,
     is_usable: Optional[np.ndarray] = None,
 ) -> list[int]:
     """Returns the frames with poses that differ enough.
@@ -96,15 +100,21 @@ def choose_frames(
         is_usable: bool `[n]`, whether a frame counts at all; the sampler does not see the others.
     """
     return [
-        i for i in (range(len(poses_mm)) if indices is None else indices)
+        i
+        for i in (range(len(poses_mm)) if indices is None else indices)
         if (is_usable is None or is_usable[i]) and sampler.keep_if_moved(poses_mm[i])
     ]
 
 
 def crop_people(
-    context: ConversionContext, view: StudioView, frames: Iterable[tuple[int, np.ndarray]],
-    people: Mapping[int, Sequence[PosedPerson]], crop_folder: str, box_factor: float,
-    box_rule: Optional[BoxRule] = None, options: CropOptions = DEFAULT_CROP,
+    context: ConversionContext,
+    view: StudioView,
+    frames: Iterable[tuple[int, np.ndarray]],
+    people: Mapping[int, Sequence[PosedPerson]],
+    crop_folder: str,
+    box_factor: float,
+    box_rule: Optional[BoxRule] = None,
+    options: CropOptions = DEFAULT_CROP,
 ) -> Iterator[Example]:
     """Crops the people in the frames of a view.
 
@@ -137,8 +147,13 @@ def crop_people(
                 context.skip("no detection of an annotated person", f"{key}{person.name}")
                 continue
             example = Pose3DExample(
-                image_path=f"{view.name}/{index:06d}.jpg", world_coords=person.joints_mm,
-                bbox=box_px, camera=view.camera, image=image, **person.details)
+                image_path=f"{view.name}/{index:06d}.jpg",
+                world_coords=person.joints_mm,
+                bbox=box_px,
+                camera=view.camera,
+                image=image,
+                **person.details,
+            )
             crop_path = f"{crop_folder}/{view.name}/{index:06d}{person.name}.jpg"
             cropped = context.crop(example, crop_path, options)
             if cropped is not None:

@@ -18,7 +18,9 @@ from metrabs.videos import VideoReader, resample
 
 
 def read_frames(
-    path: PathLike, indices: Optional[Collection[int]] = None, tolerated_shortage: int = 0,
+    path: PathLike,
+    indices: Optional[Collection[int]] = None,
+    tolerated_shortage: int = 0,
     fps: Optional[float] = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yields (index, uint8 [h, w, 3] RGB) of the frames of a video in order.
@@ -48,7 +50,7 @@ def read_frames(
             yield frame.index, frame.image
     if damage or num_frames == 0:
         reason = damage[0] if damage else f"{path}: it contains no frames"
-        raise UserError(f"Video '{path}' is damaged{reason[len(str(path)):]}. Download it again.")
+        raise UserError(f"Video '{path}' is damaged{reason[len(str(path)) :]}. Download it again.")
     if indices and num_frames + tolerated_shortage <= max(indices):
         raise UserError(
             f"Video '{path}' has {num_frames} frames, but frame {max(indices)} is annotated: "

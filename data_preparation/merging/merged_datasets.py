@@ -92,7 +92,11 @@ def merged_set(name: str) -> MergedSet:
         _member(dataset, {"valid": splits}, entry) for dataset, splits in entry.validation.items()
     ]
     return MergedSet(
-        name, tuple(members), merged_joint_info(name), entry.samples_per_batch, entry.is_filtered,
+        name,
+        tuple(members),
+        merged_joint_info(name),
+        entry.samples_per_batch,
+        entry.is_filtered,
         entry.is_3d,
     )
 

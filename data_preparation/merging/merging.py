@@ -28,8 +28,20 @@ from metrabs.skeletons.bones import bone_lengths
 
 # A 2D example needs more than this many of the twelve joints of the limbs.
 _TOO_FEW_LIMB_JOINTS = 6
-_LIMB_JOINTS = ("rank", "rkne", "rhip", "lhip", "lkne", "lank", "rwri", "relb", "rsho", "lsho",
-                "lelb", "lwri")
+_LIMB_JOINTS = (
+    "rank",
+    "rkne",
+    "rhip",
+    "lhip",
+    "lkne",
+    "lank",
+    "rwri",
+    "relb",
+    "rsho",
+    "lsho",
+    "lelb",
+    "lwri",
+)
 
 Progress = Callable[[str, int], None]
 
@@ -51,8 +63,11 @@ class MemberCount(NamedTuple):
 
 
 def merge(
-    merged: MergedSet, datasets: Mapping[str, PoseDataset], path: PathLike,
-    plausibility: Optional[PlausibilityFilter] = None, on_progress: Optional[Progress] = None,
+    merged: MergedSet,
+    datasets: Mapping[str, PoseDataset],
+    path: PathLike,
+    plausibility: Optional[PlausibilityFilter] = None,
+    on_progress: Optional[Progress] = None,
 ) -> list[MemberCount]:
     """Writes the cache of a merged dataset.
 
@@ -78,15 +93,17 @@ def merge(
         usual_lengths = bones.lengths_mm
     counts = []
     with CacheWriter(path, merged.name, merged.joint_info, merged.samples_per_batch) as writer:
-        measured = {split: _MeanBoneLengths(len(merged.joint_info.edges))
-                    for split in ("train", "trainval")}
+        measured = {
+            split: _MeanBoneLengths(len(merged.joint_info.edges))
+            for split in ("train", "trainval")
+        }
         for split in ("train", "valid"):
             for source in sources:
                 num_merged = 0
                 for rows in source.blocks(split, report, "merging"):
                     if split == "train":
                         rows = _filtered(source, rows, usual_lengths, plausibility)
-                    for measured_split in ("train", "trainval")[split == "valid":]:
+                    for measured_split in ("train", "trainval")[split == "valid" :]:
                         measured[measured_split].add(source, rows)
                     writer.append_rows(split, source.in_merged_joints(rows), merged.is_3d)
                     num_merged += len(rows)
@@ -97,8 +114,11 @@ def merge(
                             f"'{source.member.name}' is plausible. Look at them with "
                             "`python -m data_preparation.inspect`; perhaps their unit is not mm."
                         )
-                    counts.append(MemberCount(
-                        source.member.name, split, source.num_available(split), num_merged))
+                    counts.append(
+                        MemberCount(
+                            source.member.name, split, source.num_available(split), num_merged
+                        )
+                    )
         if merged.is_3d:
             writer.bone_lengths_mm = {k: v.lengths_mm for k, v in measured.items()}
     return counts
@@ -163,7 +183,9 @@ class _MeanBoneLengths:
 
 
 def _filtered(
-    source: _Source, rows: Rows, usual_lengths: Optional[np.ndarray],
+    source: _Source,
+    rows: Rows,
+    usual_lengths: Optional[np.ndarray],
     plausibility: Optional[PlausibilityFilter],
 ) -> Rows:
     if len(rows.parts["image_joints"]):

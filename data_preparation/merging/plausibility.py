@@ -40,9 +40,7 @@ class PlausibilityFilter:
     keeps_piano1: bool = True
     drops_joints: bool = False
 
-    def filtered(
-        self, rows: Rows, joint_info: JointInfo, usual_lengths_mm: np.ndarray
-    ) -> Rows:
+    def filtered(self, rows: Rows, joint_info: JointInfo, usual_lengths_mm: np.ndarray) -> Rows:
         """Returns the plausible ones of a block of 3D examples.
 
         Args:
@@ -62,9 +60,7 @@ class PlausibilityFilter:
         if self.drops_joints:
             is_bad_joint = _ends_of(is_bad_bone & ~is_exempt[:, np.newaxis], joint_info)
             owners = rows.owners("world_joints")
-            rows = rows.with_entries(
-                "world", ~is_bad_joint[owners, rows.parts["world_joints"]]
-            )
+            rows = rows.with_entries("world", ~is_bad_joint[owners, rows.parts["world_joints"]])
         return rows.take(is_kept | is_exempt)
 
     def is_bad_bone(self, lengths_mm: np.ndarray, usual_lengths_mm: np.ndarray) -> np.ndarray:
@@ -95,7 +91,8 @@ def _image_points(rows: Rows, world_coords: np.ndarray) -> np.ndarray:
     for indices, coefficients in _lenses(rows):
         points = normalized[indices]
         normalized[indices] = distortion.distort(points.reshape(-1, 2), coefficients).reshape(
-            points.shape)
+            points.shape
+        )
     intrinsics = rows.records["camera_intrinsics"]
     return normalized @ intrinsics[:, :, :2].transpose(0, 2, 1) + intrinsics[:, np.newaxis, :, 2]
 
@@ -106,13 +103,14 @@ def _lenses(rows: Rows) -> list[tuple[np.ndarray, np.ndarray]]:
     owners = rows.owners("camera_distortion")
     # Unused places hold NaN, by which lenses with different numbers of coefficients differ.
     table = np.full((len(rows), distortion.NUM_STANDARD_COEFFICIENTS), np.nan, np.float32)
-    table[owners, np.arange(len(owners)) - (np.cumsum(counts) - counts)[owners]] = (
-        rows.parts["camera_distortion"])
+    table[owners, np.arange(len(owners)) - (np.cumsum(counts) - counts)[owners]] = rows.parts[
+        "camera_distortion"
+    ]
     distorted = np.flatnonzero(counts)
     keys = np.ascontiguousarray(table[distorted]).view(f"V{table.itemsize * table.shape[1]}")
     _, first, inverse = np.unique(keys.ravel(), return_index=True, return_inverse=True)
     return [
-        (distorted[inverse == group], table[example, :counts[example]])
+        (distorted[inverse == group], table[example, : counts[example]])
         for group, example in enumerate(distorted[first])
     ]
 

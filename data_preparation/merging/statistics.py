@@ -107,11 +107,13 @@ class _Counts:
         num_datasets, num_joints = self._joints.shape
         self._examples += np.bincount(codes, minlength=num_datasets)
         self._masks += np.bincount(
-            codes[rows.records["mask_kind"] != NO_MASK], minlength=num_datasets)
+            codes[rows.records["mask_kind"] != NO_MASK], minlength=num_datasets
+        )
         for kind in ("world_joints", "image_joints"):
             places = codes[rows.owners(kind)] * num_joints + rows.parts[kind]
             self._joints += np.bincount(places, minlength=self._joints.size).reshape(
-                self._joints.shape)
+                self._joints.shape
+            )
 
     def of(self, code: int, name: str, split: str) -> DatasetStatistics:
         """Returns the counts of a dataset."""
@@ -119,7 +121,10 @@ class _Counts:
         num_joints = np.count_nonzero(self._joints[code])
         possible = num_examples * num_joints
         return DatasetStatistics(
-            name, split, num_examples, num_joints,
+            name,
+            split,
+            num_examples,
+            num_joints,
             100 * self._joints[code].sum() / possible if possible else 0.0,
             100 * self._masks[code] / num_examples if num_examples else 0.0,
         )
@@ -157,14 +162,21 @@ def _total(sections: Sequence[DatasetStatistics]) -> DatasetStatistics:
     valid = possible @ np.array([section.percent_valid for section in sections])
     masks = sizes @ np.array([section.percent_masks for section in sections])
     return DatasetStatistics(
-        f"all {len(sections)}", sections[0].split, int(sizes.sum()), 0,
-        valid / max(possible.sum(), 1), masks / max(sizes.sum(), 1),
+        f"all {len(sections)}",
+        sections[0].split,
+        int(sizes.sum()),
+        0,
+        valid / max(possible.sum(), 1),
+        masks / max(sizes.sum(), 1),
     )
 
 
 def _cells(section: DatasetStatistics) -> tuple[str, ...]:
     return (
-        section.dataset, section.split, f"{section.num_examples:,}",
-        str(section.num_joints or ""), f"{section.percent_valid:.1f}",
+        section.dataset,
+        section.split,
+        f"{section.num_examples:,}",
+        str(section.num_joints or ""),
+        f"{section.percent_valid:.1f}",
         f"{section.percent_masks:.1f}",
     )

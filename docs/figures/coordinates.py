@@ -29,12 +29,18 @@ def camera_rotation() -> np.ndarray:
     return np.stack([right, np.cross(forward, right), forward])
 
 
-def draw_axes(axes: plt.Axes, origin: np.ndarray, directions: np.ndarray, length: float,
-              label: str) -> None:
+def draw_axes(
+    axes: plt.Axes, origin: np.ndarray, directions: np.ndarray, length: float, label: str
+) -> None:
     """Draws three labelled arrows; `directions` has one axis per row."""
     for name, direction in zip("xyz", directions):
-        axes.quiver(*origin, *(direction * length), color=COLORS[name], linewidth=2,
-                    arrow_length_ratio=0.15)
+        axes.quiver(
+            *origin,
+            *(direction * length),
+            color=COLORS[name],
+            linewidth=2,
+            arrow_length_ratio=0.15,
+        )
         axes.text(*(origin + direction * length * 1.15), name, color=COLORS[name], weight="bold")
     axes.text(*(origin + [-120, 0, -60]), label, ha="right", fontsize=9)
 
@@ -42,12 +48,26 @@ def draw_axes(axes: plt.Axes, origin: np.ndarray, directions: np.ndarray, length
 def draw_person(axes: plt.Axes) -> None:
     """Draws a stick figure of 1.75 m at PERSON_MM."""
     joints = {
-        "head": (0, 1650), "neck": (0, 1430), "pelv": (0, 930), "lsho": (-180, 1400),
-        "rsho": (180, 1400), "lwri": (-330, 900), "rwri": (330, 900), "lank": (-140, 60),
+        "head": (0, 1650),
+        "neck": (0, 1430),
+        "pelv": (0, 930),
+        "lsho": (-180, 1400),
+        "rsho": (180, 1400),
+        "lwri": (-330, 900),
+        "rwri": (330, 900),
+        "lank": (-140, 60),
         "rank": (140, 60),
     }
-    edges = ["head neck", "neck pelv", "neck lsho", "neck rsho", "lsho lwri", "rsho rwri",
-             "pelv lank", "pelv rank"]
+    edges = [
+        "head neck",
+        "neck pelv",
+        "neck lsho",
+        "neck rsho",
+        "lsho lwri",
+        "rsho rwri",
+        "pelv lank",
+        "pelv rank",
+    ]
     for edge in edges:
         a, b = (PERSON_MM + [joints[n][0], 0, joints[n][1]] for n in edge.split())
         axes.plot(*np.stack([a, b]).T, color="0.25", linewidth=3)
@@ -69,14 +89,19 @@ def draw_scene(axes: plt.Axes) -> None:
     axes.set_box_aspect((3500, 4300, 2400))
     axes.view_init(elev=18, azim=-62)
     axes.tick_params(labelsize=0, pad=-4)
-    axes.set_title("World: z up (or as the extrinsics say). Camera: x right, y down, z forward",
-                   fontsize=10)
+    axes.set_title(
+        "World: z up (or as the extrinsics say). Camera: x right, y down, z forward", fontsize=10
+    )
 
 
 def draw_image(axes: plt.Axes) -> None:
     """Draws the image side: pixel axes, a box and its square crop."""
-    axes.set(xlim=(-60, 700), ylim=(540, -60), aspect="equal",
-             title="Image: pixels, x right, y down; (0, 0) is the centre of the first pixel")
+    axes.set(
+        xlim=(-60, 700),
+        ylim=(540, -60),
+        aspect="equal",
+        title="Image: pixels, x right, y down; (0, 0) is the centre of the first pixel",
+    )
     axes.add_patch(plt.Rectangle((0, 0), 640, 480, fill=False, color="0.3"))
     axes.annotate("x", (160, -22), color=COLORS["x"], weight="bold")
     axes.annotate("", (150, -14), (0, -14), arrowprops={"arrowstyle": "->", "color": COLORS["x"]})
@@ -85,8 +110,16 @@ def draw_image(axes: plt.Axes) -> None:
     axes.add_patch(plt.Rectangle((330, 90), 110, 330, fill=False, color="#b9770e", linewidth=2))
     axes.text(330, 80, "box = left, top, width, height", color="#b9770e", fontsize=9)
     axes.add_patch(plt.Rectangle((212, 82), 346, 346, fill=False, color="#6c3483", linestyle="--"))
-    axes.text(200, 180, "crop: a virtual camera\nturned to the centre\nof the box, whose "
-              "long\nside fills the input", color="#6c3483", fontsize=8, ha="right", va="top")
+    axes.text(
+        200,
+        180,
+        "crop: a virtual camera\nturned to the centre\nof the box, whose "
+        "long\nside fills the input",
+        color="#6c3483",
+        fontsize=8,
+        ha="right",
+        va="top",
+    )
     axes.plot([385] * 2, [130, 390], color="0.25", linewidth=3)
     axes.plot([350, 385, 420], [250, 165, 250], color="0.25", linewidth=3)
 

@@ -32,9 +32,13 @@ class Box(NamedTuple):
     height: float = 0.62
 
 
-def draw(name: str, boxes: dict[str, Box], arrows: list[tuple[str, str, str]],
-         size: tuple[float, float], paths: Sequence[tuple[str, list[Point]]] = (),
-         ) -> None:
+def draw(
+    name: str,
+    boxes: dict[str, Box],
+    arrows: list[tuple[str, str, str]],
+    size: tuple[float, float],
+    paths: Sequence[tuple[str, list[Point]]] = (),
+) -> None:
     """Writes a diagram.
 
     Args:
@@ -49,14 +53,28 @@ def draw(name: str, boxes: dict[str, Box], arrows: list[tuple[str, str, str]],
         _draw_arrow(axes, boxes[first], boxes[second], label)
     for label, points in paths:
         axes.plot(*zip(*points[:-1]), color="#444444", linewidth=1, zorder=1)
-        axes.annotate("", points[-1], points[-2], zorder=1, arrowprops={
-            "arrowstyle": "-|>", "color": "#444444", "shrinkA": 0, "shrinkB": 3})
+        axes.annotate(
+            "",
+            points[-1],
+            points[-2],
+            zorder=1,
+            arrowprops={"arrowstyle": "-|>", "color": "#444444", "shrinkA": 0, "shrinkB": 3},
+        )
         _draw_label(axes, points[1], points[2], label)
     for box in boxes.values():
         corner = (box.x - box.width / 2, box.y - box.height / 2)
-        axes.add_patch(FancyBboxPatch(
-            corner, box.width, box.height, boxstyle="round,pad=0.02,rounding_size=0.08",
-            facecolor=box.color, edgecolor="#555555", linewidth=1, zorder=2))
+        axes.add_patch(
+            FancyBboxPatch(
+                corner,
+                box.width,
+                box.height,
+                boxstyle="round,pad=0.02,rounding_size=0.08",
+                facecolor=box.color,
+                edgecolor="#555555",
+                linewidth=1,
+                zorder=2,
+            )
+        )
         axes.text(box.x, box.y, box.text, ha="center", va="center", fontsize=8.5, zorder=3)
     axes.set_xlim(0, size[0])
     axes.set_ylim(0, size[1])
@@ -68,16 +86,30 @@ def draw(name: str, boxes: dict[str, Box], arrows: list[tuple[str, str, str]],
 
 def _draw_arrow(axes: plt.Axes, first: Box, second: Box, label: str) -> None:
     start, end = _ends(first, second)
-    axes.annotate("", end, start, zorder=1, arrowprops={
-        "arrowstyle": "-|>", "color": "#444444", "shrinkA": 3, "shrinkB": 3})
+    axes.annotate(
+        "",
+        end,
+        start,
+        zorder=1,
+        arrowprops={"arrowstyle": "-|>", "color": "#444444", "shrinkA": 3, "shrinkB": 3},
+    )
     if label:
         _draw_label(axes, start, end, label)
 
 
 def _draw_label(axes: plt.Axes, start: Point, end: Point, label: str) -> None:
     x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-    axes.text(x, y, label, ha="center", va="center", fontsize=7.5, style="italic", zorder=4,
-                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+    axes.text(
+        x,
+        y,
+        label,
+        ha="center",
+        va="center",
+        fontsize=7.5,
+        style="italic",
+        zorder=4,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )
 
 
 def _ends(first: Box, second: Box) -> tuple[Point, Point]:
@@ -85,11 +117,15 @@ def _ends(first: Box, second: Box) -> tuple[Point, Point]:
     dx, dy = second.x - first.x, second.y - first.y
     if abs(dx) > abs(dy):
         side = 1 if dx > 0 else -1
-        return ((first.x + side * first.width / 2, first.y),
-                (second.x - side * second.width / 2, second.y))
+        return (
+            (first.x + side * first.width / 2, first.y),
+            (second.x - side * second.width / 2, second.y),
+        )
     side = 1 if dy > 0 else -1
-    return ((first.x, first.y + side * first.height / 2),
-            (second.x, second.y - side * second.height / 2))
+    return (
+        (first.x, first.y + side * first.height / 2),
+        (second.x, second.y - side * second.height / 2),
+    )
 
 
 def draw_data_flow() -> None:
@@ -107,15 +143,26 @@ def draw_data_flow() -> None:
         "image": Box(1.1, 0.6, "images, videos", FILE_COLOR),
     }
     arrows = [
-        ("raw", "cache", "convert"), ("cache", "merged", "merge"),
-        ("merged", "checkpoint", "train"), ("checkpoint", "predictions", "predict"),
-        ("predictions", "acae", "train ACAE"), ("crop", "full", "export"),
-        ("acae", "full", "bundle"), ("full", "poses", "predict"), ("image", "poses", ""),
+        ("raw", "cache", "convert"),
+        ("cache", "merged", "merge"),
+        ("merged", "checkpoint", "train"),
+        ("checkpoint", "predictions", "predict"),
+        ("predictions", "acae", "train ACAE"),
+        ("crop", "full", "export"),
+        ("acae", "full", "bundle"),
+        ("full", "poses", "predict"),
+        ("image", "poses", ""),
     ]
-    draw("data_flow", boxes, arrows, (11.8, 3.6), paths=[
-        ("export", [(10.67, 3.0), (11.3, 3.0), (11.3, 0.6), (10.67, 0.6)]),
-        ("fine-tune", [(6.9, 2.13), (6.9, 2.42), (9.2, 2.42), (9.2, 2.67)]),
-    ])
+    draw(
+        "data_flow",
+        boxes,
+        arrows,
+        (11.8, 3.6),
+        paths=[
+            ("export", [(10.67, 3.0), (11.3, 3.0), (11.3, 0.6), (10.67, 0.6)]),
+            ("fine-tune", [(6.9, 2.13), (6.9, 2.42), (9.2, 2.42), (9.2, 2.67)]),
+        ],
+    )
 
 
 def draw_training_step() -> None:
@@ -131,11 +178,21 @@ def draw_training_step() -> None:
         "loss": Box(8.3, 0.6, "losses of\nthe variant", PROGRAM_COLOR),
         "acae": Box(6.1, 0.6, "autoencoder\n(step 3)", ACAE_COLOR),
     }
-    draw("training_step", boxes, [
-        ("sampler", "workers", ""), ("store", "workers", ""), ("workers", "batch", ""),
-        ("batch", "backbone", ""), ("backbone", "heads", ""), ("heads", "absolute", ""),
-        ("absolute", "loss", ""), ("acae", "loss", ""),
-    ], (11.9, 2.5))
+    draw(
+        "training_step",
+        boxes,
+        [
+            ("sampler", "workers", ""),
+            ("store", "workers", ""),
+            ("workers", "batch", ""),
+            ("batch", "backbone", ""),
+            ("backbone", "heads", ""),
+            ("heads", "absolute", ""),
+            ("absolute", "loss", ""),
+            ("acae", "loss", ""),
+        ],
+        (11.9, 2.5),
+    )
 
 
 def draw_full_image_model() -> None:

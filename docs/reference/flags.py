@@ -47,12 +47,16 @@ def page() -> str:
         rows = [_row(field, kind) for field, kind in settings]
         sections.append(_table(title, ("flag", "default", "unit or values", "meaning"), rows))
     rows = [(f"`--{flag.name}`", _value(flag.default), flag.reason) for flag in OBSOLETE_FLAGS]
-    sections.append(_table(
-        "Flags of the original implementation that have no effect",
-        ("flag", "accepted value", "why, and what to do"),
-        [(name, value if flag.is_refused else "any", reason)
-         for (name, value, reason), flag in zip(rows, OBSOLETE_FLAGS)],
-    ))
+    sections.append(
+        _table(
+            "Flags of the original implementation that have no effect",
+            ("flag", "accepted value", "why, and what to do"),
+            [
+                (name, value if flag.is_refused else "any", reason)
+                for (name, value, reason), flag in zip(rows, OBSOLETE_FLAGS)
+            ],
+        )
+    )
     return "\n".join(sections)
 
 

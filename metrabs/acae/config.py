@@ -28,14 +28,13 @@ class AcaeConfig:
         0.6, "weight of the L1 norm of both matrices (lambda in the paper)"
     )
     chiral: bool = setting(True, "share weights between the left and the right side")
-    projected: bool = setting(
-        True, "compare poses by their image projections instead of in 3D"
-    )
+    projected: bool = setting(True, "compare poses by their image projections instead of in 3D")
     batch_size: int = setting(32, "poses per step")
     num_epochs: int = setting(30, "passes over the training poses")
     num_steps: Optional[int] = setting(
-        None, "steps, in place of --num_epochs; the learning rate is then lowered after each "
-        "third of the run"
+        None,
+        "steps, in place of --num_epochs; the learning rate is then lowered after each "
+        "third of the run",
     )
     learning_rates: tuple[float, ...] = (3e-2, 3e-3, 3e-4)
     learning_rate_boundaries: Optional[tuple[int, ...]] = (150_000, 300_000)

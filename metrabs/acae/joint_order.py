@@ -50,7 +50,8 @@ def order_by_side(joint_names: Sequence[str]) -> JointOrder:
         raise UserError(f"Joint names must be unique; given twice: {', '.join(twice)}.")
     partner_letter = {"l": "r", "r": "l"}
     lonely = [
-        name for name in names
+        name
+        for name in names
         if name[:1] in partner_letter and partner_letter[name[0]] + name[1:] not in index_of
     ]
     if lonely:

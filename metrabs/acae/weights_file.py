@@ -172,7 +172,8 @@ def zero_small_weights(weights: AffineWeights, threshold: float) -> AffineWeight
         UserError: a column would lose most of its weight.
     """
     return AffineWeights(
-        _thresholded(weights.w1, threshold), _thresholded(weights.w2, threshold),
+        _thresholded(weights.w1, threshold),
+        _thresholded(weights.w2, threshold),
         weights.joint_names,
     )
 

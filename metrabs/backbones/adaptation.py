@@ -139,7 +139,9 @@ def use_group_norm() -> Rule:
         if cls is not tf.keras.layers.BatchNormalization:
             return cls, config
         return tf.keras.layers.GroupNormalization, {
-            "name": config["name"], "groups": _NUM_NORM_GROUPS, "axis": -1,
+            "name": config["name"],
+            "groups": _NUM_NORM_GROUPS,
+            "axis": -1,
             "epsilon": config["epsilon"],
         }
 

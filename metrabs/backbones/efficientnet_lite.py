@@ -114,21 +114,26 @@ def _weights_of_layer(
 ) -> list[np.ndarray]:
     source = _torch_name(layer.name)
     if isinstance(layer, tf.keras.layers.BatchNormalization):
-        return [state[f"{source}.{field}"]
-                for field in ("weight", "bias", "running_mean", "running_var")]
+        return [
+            state[f"{source}.{field}"]
+            for field in ("weight", "bias", "running_mean", "running_var")
+        ]
     kernel = state[f"{source}.weight"]  # [out, in, h, w]; depthwise [channels, 1, h, w]
     is_depthwise = isinstance(layer, tf.keras.layers.DepthwiseConv2D)
     return [kernel.transpose(2, 3, 0, 1) if is_depthwise else kernel.transpose(2, 3, 1, 0)]
 
 
 def _torch_name(layer_name: str) -> str:
-    block, part, kind = layer_name.rsplit("_", 2) if layer_name.startswith("block") else (
-        "", *layer_name.split("_"))
+    block, part, kind = (
+        layer_name.rsplit("_", 2)
+        if layer_name.startswith("block")
+        else ("", *layer_name.split("_"))
+    )
     if not block:
         outer = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
         return outer[part][kind == "bn"]
     batch_norm = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}[part]
-    return f"_blocks.{block[len('block'):]}.{batch_norm if kind == 'bn' else f'_{part}_conv'}"
+    return f"_blocks.{block[len('block') :]}.{batch_norm if kind == 'bn' else f'_{part}_conv'}"
 
 
 def _block(
@@ -139,11 +144,13 @@ def _block(
     if expansion != 1:
         x = _conv(x, expansion * x.shape[-1], 1, 1, f"{name}_expand")
     x = FixedPaddingDepthwiseConv2D(
-        kernel_size, strides=stride, use_bias=False, name=f"{name}_depthwise_conv")(x)
+        kernel_size, strides=stride, use_bias=False, name=f"{name}_depthwise_conv"
+    )(x)
     x = _batch_norm_relu6(x, f"{name}_depthwise")
     x = tf.keras.layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project_conv")(x)
     x = tf.keras.layers.BatchNormalization(
-        momentum=_MOMENTUM, epsilon=_EPSILON, name=f"{name}_project_bn")(x)
+        momentum=_MOMENTUM, epsilon=_EPSILON, name=f"{name}_project_bn"
+    )(x)
     if stride == 1 and shortcut.shape[-1] == channels:
         x = tf.keras.layers.Add(name=f"{name}_add")([shortcut, x])
     return x
@@ -151,11 +158,13 @@ def _block(
 
 def _conv(x: tf.Tensor, channels: int, kernel_size: int, stride: int, name: str) -> tf.Tensor:
     x = FixedPaddingConv2D(
-        channels, kernel_size, strides=stride, use_bias=False, name=f"{name}_conv")(x)
+        channels, kernel_size, strides=stride, use_bias=False, name=f"{name}_conv"
+    )(x)
     return _batch_norm_relu6(x, name)
 
 
 def _batch_norm_relu6(x: tf.Tensor, name: str) -> tf.Tensor:
     x = tf.keras.layers.BatchNormalization(
-        momentum=_MOMENTUM, epsilon=_EPSILON, name=f"{name}_bn")(x)
+        momentum=_MOMENTUM, epsilon=_EPSILON, name=f"{name}_bn"
+    )(x)
     return tf.keras.layers.ReLU(6.0, name=f"{name}_relu")(x)

@@ -43,7 +43,8 @@ def efficientnetv2(size: str) -> Callable[[Optional[str]], tf.keras.Model]:
     def build(weights: Optional[str]) -> tf.keras.Model:
         """Builds the Keras application without its classifier."""
         constructor = (
-            _efficientnetv2_xl if size == "XL"
+            _efficientnetv2_xl
+            if size == "XL"
             else getattr(tf.keras.applications, f"EfficientNetV2{size}")
         )
         return constructor(

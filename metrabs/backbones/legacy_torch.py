@@ -19,8 +19,11 @@ from metrabs.files import PathLike
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _STORAGE_DTYPES = {
-    "FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2",
-    "LongStorage": "<i8", "IntStorage": "<i4",
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
 }
 
 
@@ -45,8 +48,15 @@ def read_state_dict(path: PathLike) -> dict[str, np.ndarray]:
             return _read(file)
     except OSError as error:
         raise UserError(f"The weights file {path} cannot be read: {error.strerror}.") from error
-    except (pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError, TypeError,
-            IndexError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        IndexError,
+    ) as error:
         raise UserError(
             f"The file {path} is not a state dict in PyTorch's old format: {error}."
         ) from error
@@ -61,7 +71,8 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray]:
     storages = {key: _read_storage(file, dtypes[key]) for key in _load(file)}
     return {
         name: _as_array(value, storages[value.storage_key])
-        for name, value in state.items() if isinstance(value, _Tensor)
+        for name, value in state.items()
+        if isinstance(value, _Tensor)
     }
 
 
@@ -79,7 +90,7 @@ def _as_array(tensor: _Tensor, storage: np.ndarray) -> np.ndarray:
     if min((tensor.offset, *tensor.strides, *tensor.shape)) < 0 or last >= len(storage):
         raise ValueError("a tensor reaches beyond its storage")
     view = np.lib.stride_tricks.as_strided(
-        storage[tensor.offset:],
+        storage[tensor.offset :],
         tensor.shape,
         [stride * storage.itemsize for stride in tensor.strides],
         writeable=False,

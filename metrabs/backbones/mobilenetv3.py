@@ -51,7 +51,8 @@ def mobilenetv3_rules(network: tf.keras.Model, centered_stride: bool) -> list[Ru
 def _with_dense_head(classifier: tf.keras.Model, minimalistic: bool) -> tf.keras.Model:
     """Cuts the classifier before its pooling and applies its Conv_2 to every position."""
     pooling = next(
-        layer for layer in reversed(classifier.layers)
+        layer
+        for layer in reversed(classifier.layers)
         if isinstance(layer, tf.keras.layers.GlobalAveragePooling2D)
     )
     trained = classifier.get_layer("Conv_2")

@@ -67,7 +67,10 @@ def _table() -> dict[str, BackboneSpec]:
     }
     for size in ("B0", "B1", "B2", "B3", "S", "M", "L", "XL"):
         table[f"efficientnetv2-{size.lower()}"] = BackboneSpec(
-            efficientnetv2(size), plus_minus_one, efficientnetv2_rules, limits_kernel_norms=True,
+            efficientnetv2(size),
+            plus_minus_one,
+            efficientnetv2_rules,
+            limits_kernel_norms=True,
             has_public_weights=size != "XL",
         )
     for size in ("Small", "Large"):

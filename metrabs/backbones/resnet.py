@@ -52,10 +52,16 @@ def resnet_v1_5_rules(network: tf.keras.Model, centered_stride: bool) -> list[Ru
 
 def resnet_v2_rules(network: tf.keras.Model, centered_stride: bool) -> list[Rule]:
     """V2: the strides sit in the last blocks of conv2 to conv4, the shortcut is a max-pooling."""
-    pads = [la.name for la in network.layers if la.name.startswith("conv4_") and
-            la.name.endswith("_2_pad")]
-    shortcuts = [la.name for la in network.layers
-                 if isinstance(la, tf.keras.layers.MaxPooling2D) and la.pool_size == (1, 1)]
+    pads = [
+        la.name
+        for la in network.layers
+        if la.name.startswith("conv4_") and la.name.endswith("_2_pad")
+    ]
+    shortcuts = [
+        la.name
+        for la in network.layers
+        if isinstance(la, tf.keras.layers.MaxPooling2D) and la.pool_size == (1, 1)
+    ]
     shift = int(centered_stride)
     return [pad_fixed({pads[-1]: shift, shortcuts[-1]: shift}), set_batch_norm_momentum(_MOMENTUM)]
 
@@ -95,7 +101,8 @@ def _basic_block(x: tf.Tensor, filters: int, stride: int, name: str) -> tf.Tenso
     shortcut = x
     if stride != 1:
         shortcut = FixedPaddingConv2D(
-            filters, 1, strides=stride, use_bias=False, name=f"{name}_0_conv")(x)
+            filters, 1, strides=stride, use_bias=False, name=f"{name}_0_conv"
+        )(x)
         shortcut = _batch_norm(f"{name}_0_bn")(shortcut)
     x = FixedPaddingConv2D(filters, 3, strides=stride, use_bias=False, name=f"{name}_1_conv")(x)
     x = tf.keras.layers.ReLU(name=f"{name}_1_relu")(_batch_norm(f"{name}_1_bn")(x))

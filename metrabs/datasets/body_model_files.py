@@ -68,9 +68,13 @@ def _dense(state: dict[str, Any]) -> np.ndarray:
     if num_rows < 0 or num_columns < 0 or num_rows * num_columns > _MAX_DENSE_VALUES:
         raise ValueError(f"a sparse matrix is {num_rows} x {num_columns}")
     lengths = np.diff(starts)
-    fits = (len(starts) == num_columns + 1 and starts[0] == 0 and (lengths >= 0).all()
-            and starts[-1] == len(data) == len(rows)
-            and (len(rows) == 0 or 0 <= rows.min() <= rows.max() < num_rows))
+    fits = (
+        len(starts) == num_columns + 1
+        and starts[0] == 0
+        and (lengths >= 0).all()
+        and starts[-1] == len(data) == len(rows)
+        and (len(rows) == 0 or 0 <= rows.min() <= rows.max() < num_rows)
+    )
     if not fits:
         raise ValueError("a sparse matrix is damaged")
     dense = np.zeros((num_rows, num_columns), data.dtype)

@@ -170,7 +170,8 @@ def _camera(extrinsics: np.ndarray, intrinsics: np.ndarray) -> Camera:
     """Builds a camera from angles about x, y, z and a position in mm; fx, fy, cx, cy, lens."""
     fx, fy, cx, cy, k1, k2, k3, p1, p2 = intrinsics
     about_x, about_y, about_z = (
-        cv2.Rodrigues(angle * axis)[0] for angle, axis in zip(extrinsics[:3], np.eye(3)))
+        cv2.Rodrigues(angle * axis)[0] for angle, axis in zip(extrinsics[:3], np.eye(3))
+    )
     return Camera(
         optical_center=extrinsics[3:],
         rot_world_to_cam=about_x @ about_y @ about_z,

@@ -45,11 +45,13 @@ def read_test_frames(path: pathlib.Path) -> list[TestFrame]:
     with open_hdf5(path, *names) as file:
         joints, universal, is_valid, activities = (np.asarray(file[name]) for name in names)
     with reading(path, "a test annotation of 17 joints per frame"):
-        joints, universal = (poses.reshape(-1, 17, 3)[:, _PELVIS_LAST]
-                             for poses in (joints, universal))
+        joints, universal = (
+            poses.reshape(-1, 17, 3)[:, _PELVIS_LAST] for poses in (joints, universal)
+        )
         return [
-            TestFrame(int(i) + 1, joints[i], universal[i],
-                      _ACTIVITY_OF_CODE[int(activities.flat[i])])
+            TestFrame(
+                int(i) + 1, joints[i], universal[i], _ACTIVITY_OF_CODE[int(activities.flat[i])]
+            )
             for i in np.flatnonzero(is_valid)
         ]
 
@@ -72,16 +74,25 @@ def camera_of(sequence: int, aspect_scales_center: bool = False) -> Camera:
 
 def _indoor_camera(aspect_scales_center: bool) -> Camera:
     return _camera_of_sensor(
-        sensor_mm=(10, 10), imsize_wh=(2048, 2048), focal_mm=7.32506, aspect=1.00044,
-        offset_mm=(-0.0322884, 0.0929296), distortion=None, origin_mm=(3427.28, 1387.86, 309.42),
-        up=(-0.208215, 0.976233, 0.06014), right=(0.000575281, 0.0616098, -0.9981),
+        sensor_mm=(10, 10),
+        imsize_wh=(2048, 2048),
+        focal_mm=7.32506,
+        aspect=1.00044,
+        offset_mm=(-0.0322884, 0.0929296),
+        distortion=None,
+        origin_mm=(3427.28, 1387.86, 309.42),
+        up=(-0.208215, 0.976233, 0.06014),
+        right=(0.000575281, 0.0616098, -0.9981),
         aspect_scales_center=aspect_scales_center,
     )
 
 
 def _outdoor_camera(aspect_scales_center: bool) -> Camera:
     return _camera_of_sensor(
-        sensor_mm=(10, 5.625), imsize_wh=(1920, 1080), focal_mm=8.770747185, aspect=0.993236423,
+        sensor_mm=(10, 5.625),
+        imsize_wh=(1920, 1080),
+        focal_mm=8.770747185,
+        aspect=0.993236423,
         offset_mm=(-0.104908645, 0.104899704),
         distortion=(-0.276859611, 0.131125256, -0.000360494, -0.001149441, -0.049318332),
         origin_mm=(-2104.3074, 1038.6707, -4596.6367),
@@ -92,8 +103,15 @@ def _outdoor_camera(aspect_scales_center: bool) -> Camera:
 
 
 def _camera_of_sensor(
-    sensor_mm: tuple, imsize_wh: tuple, focal_mm: float, aspect: float, offset_mm: tuple,
-    distortion: Optional[tuple], origin_mm: tuple, up: tuple, right: tuple,
+    sensor_mm: tuple,
+    imsize_wh: tuple,
+    focal_mm: float,
+    aspect: float,
+    offset_mm: tuple,
+    distortion: Optional[tuple],
+    origin_mm: tuple,
+    up: tuple,
+    right: tuple,
     aspect_scales_center: bool,
 ) -> Camera:
     """Builds a camera from the quantities that the dataset gives; all lengths in mm.
@@ -110,5 +128,7 @@ def _camera_of_sensor(
     return Camera(
         optical_center=origin_mm,
         rot_world_to_cam=np.array([right, -np.array(up), np.cross(up, right)]),
-        intrinsic_matrix=intrinsics, distortion_coeffs=distortion, world_up=(0, 1, 0),
+        intrinsic_matrix=intrinsics,
+        distortion_coeffs=distortion,
+        world_up=(0, 1, 0),
     )

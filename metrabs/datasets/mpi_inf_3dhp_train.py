@@ -16,8 +16,14 @@ _NUM_SOURCE_JOINTS = 28
 # Numbers of usable frames by subject (from 1) and sequence (from 1), given by the authors of the
 # dataset.
 _NUM_FRAMES = {
-    1: (6416, 12430), 2: (6502, 6081), 3: (12488, 12283), 4: (6171, 6675), 5: (12820, 12312),
-    6: (6188, 6145), 7: (6239, 6320), 8: (6468, 6054),
+    1: (6416, 12430),
+    2: (6502, 6081),
+    3: (12488, 12283),
+    4: (6171, 6675),
+    5: (12820, 12312),
+    6: (6188, 6145),
+    7: (6239, 6320),
+    8: (6468, 6054),
 }
 _SHORT_VIDEOS = {(6, 2, 2): 3911}
 
@@ -72,8 +78,9 @@ def read_poses(folder: pathlib.Path, view: View) -> Poses:
     """
     path = folder / view.folder / "annot.mat"
     cells = _read_annotations(path)
-    limit = _SHORT_VIDEOS.get((view.subject, view.sequence, view.camera),
-                              _NUM_FRAMES[view.subject][view.sequence - 1])
+    limit = _SHORT_VIDEOS.get(
+        (view.subject, view.sequence, view.camera), _NUM_FRAMES[view.subject][view.sequence - 1]
+    )
     with reading(path, "annotations of 14 cameras and 28 joints"):
         poses = [
             np.asarray(cell[view.camera], np.float64).reshape(-1, _NUM_SOURCE_JOINTS, 3)[:limit]
@@ -95,8 +102,10 @@ def calibrated_camera(folder: pathlib.Path, view: View) -> CalibratedCamera:
     path = folder / view.folder / "camera.calibration"
     cameras = read_calibration(path)
     if view.camera >= len(cameras):
-        raise UserError(f"File '{path}' ends after {len(cameras)} cameras, before camera "
-                        f"{view.camera} (from 0). Download it again.")
+        raise UserError(
+            f"File '{path}' ends after {len(cameras)} cameras, before camera "
+            f"{view.camera} (from 0). Download it again."
+        )
     return cameras[view.camera]
 
 

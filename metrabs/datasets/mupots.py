@@ -47,7 +47,8 @@ def read_people(path: pathlib.Path) -> list[Person]:
             table = table.reshape(num_images or table.size, -1)
         if num_images not in (0, len(table)):
             raise ValueError(
-                f"it has {len(table)} frames, but there are {num_images} images next to it")
+                f"it has {len(table)} frames, but there are {num_images} images next to it"
+            )
         return [_person(frame, record) for frame, row in enumerate(table) for record in row]
 
 

@@ -73,9 +73,12 @@ def read_video(folder: pathlib.Path, split: str, name: str) -> AnnotatedVideo:
     with reading(path, f"a 3DPW annotation file with jointPositions, {', '.join(_ARRAYS)}"):
         joints_m = np.asarray(content["jointPositions"], np.float64)
         poses2d, is_valid, poses, intrinsics = (
-            np.asarray(content[name], np.float64) for name in _ARRAYS)
+            np.asarray(content[name], np.float64) for name in _ARRAYS
+        )
         return AnnotatedVideo(
             joints_world_mm=joints_m.reshape(*is_valid.shape, NUM_JOINTS, 3) * 1000,
-            poses2d_px=poses2d, has_camera_pose=is_valid > 0, camera_poses=poses,
+            poses2d_px=poses2d,
+            has_camera_pose=is_valid > 0,
+            camera_poses=poses,
             intrinsic_matrix=intrinsics,
         )

@@ -60,9 +60,7 @@ class BoxPoseEstimator(tf.Module):
         num_joints = joint_info.num_joints
         self._mirror_mapping = np.array(joint_info.mirror_mapping, np.int32)
         self._joint_transform = _as_array(joint_transform, "joint transform", [num_joints, None])
-        self._bone_lengths_mm = _as_array(
-            bone_lengths_mm, "bone lengths", [len(joint_info.edges)]
-        )
+        self._bone_lengths_mm = _as_array(bone_lengths_mm, "bone lengths", [len(joint_info.edges)])
         if self._joint_transform is not None:
             num_joints = self._joint_transform.shape[1]
         check_skeletons(skeletons, num_joints)
@@ -168,9 +166,7 @@ class BoxPoseEstimator(tf.Module):
         mean_poses = tf.reduce_mean(crop_poses, axis=1)
         if self._bone_lengths_mm is None:
             return tf.ones(tf.shape(mean_poses)[:1], tf.bool)
-        return has_plausible_bones(
-            mean_poses, self.crop_model.joint_edges, self._bone_lengths_mm
-        )
+        return has_plausible_bones(mean_poses, self.crop_model.joint_edges, self._bone_lengths_mm)
 
 
 def _to_world(poses: tf.Tensor, extrinsics: tf.Tensor) -> tf.Tensor:
@@ -184,9 +180,7 @@ def _average_views_if(average: tf.Tensor, poses: tf.Tensor) -> tf.Tensor:
     return tf.cond(average, lambda: tf.reduce_mean(poses, axis=1), lambda: poses)
 
 
-def _as_array(
-    values: Any, name: str, shape: Sequence[Optional[int]]
-) -> Optional[np.ndarray]:
+def _as_array(values: Any, name: str, shape: Sequence[Optional[int]]) -> Optional[np.ndarray]:
     """Converts optional float values and checks their shape."""
     if values is None:
         return None

@@ -210,7 +210,8 @@ def _skeleton_of(model: Any, name: str) -> Skeleton:
         is_crop_model = hasattr(model, "predict_multi")
         hint = (
             "it is a crop model; pack it with `python -m ckpt_tools.export_estimator`"
-            if is_crop_model else "it has no function detect_poses_batched"
+            if is_crop_model
+            else "it has no function detect_poses_batched"
         )
         raise UserError(f"The model is not a full-image model: {hint}.")
     names: Mapping[str, Any] = model.per_skeleton_joint_names

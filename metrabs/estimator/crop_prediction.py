@@ -85,7 +85,10 @@ def predict_poses(
     num_aug = tf.shape(augmentations.scales)[0]
     num_joints = len(mirror_mapping)
     box_cameras = look_at_boxes(
-        box_inputs.boxes, box_inputs.intrinsics, box_inputs.distortion_coeffs, box_inputs.up_cam,
+        box_inputs.boxes,
+        box_inputs.intrinsics,
+        box_inputs.distortion_coeffs,
+        box_inputs.up_cam,
         crop_side,
     )
     cameras = augment_cameras(box_cameras, box_inputs.intrinsics, augmentations, crop_side)

@@ -188,7 +188,8 @@ def _write_manifest(
     manifest = {
         "format_version": MANIFEST_VERSION,
         "versions": {
-            "python": platform.python_version(), "tensorflow": tf.__version__,
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
             "numpy": np.__version__,
         },
         "settings": dict(settings),

@@ -51,7 +51,7 @@ def crop_images_to_views(
     start = tf.minimum(tf.maximum(start, 0), size_xy - _BLOCK) // _BLOCK * _BLOCK
     stop = tf.minimum(tf.maximum(-(-stop // _BLOCK) * _BLOCK, start + _BLOCK), size_xy)
     start, stop = tf.where(is_known, start, 0), tf.where(is_known, stop, size_xy)
-    return images[:, start[1]:stop[1], start[0]:stop[0]], start
+    return images[:, start[1] : stop[1], start[0] : stop[0]], start
 
 
 def shift_origin(intrinsics: tf.Tensor, origin_xy: tf.Tensor) -> tf.Tensor:

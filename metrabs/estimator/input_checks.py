@@ -114,9 +114,7 @@ def checked_boxes(images: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
     return _require_of_boxes(boxes, requirements)
 
 
-def _require_of_boxes(
-    boxes: tf.Tensor, requirements: list[tuple[tf.Tensor, str]]
-) -> tf.Tensor:
+def _require_of_boxes(boxes: tf.Tensor, requirements: list[tuple[tf.Tensor, str]]) -> tf.Tensor:
     """Returns boxes `[n, 4]` if all conditions `[n]` hold, else prints the first wrong box."""
     for is_right, message in requirements:
         first_wrong = tf.boolean_mask(boxes, tf.logical_not(is_right))[:1]

@@ -104,9 +104,7 @@ def pose_similarity(poses: Any) -> tf.Tensor:
     first_square = tf.reduce_mean(tf.square(first), axis=[-2, -1], keepdims=True)
     second_square = tf.reduce_mean(tf.square(second), axis=[-2, -1], keepdims=True)
     common = (first_square + second_square) / 2
-    difference = (
-        tf.sqrt(common / first_square) * first - tf.sqrt(common / second_square) * second
-    )
+    difference = tf.sqrt(common / first_square) * first - tf.sqrt(common / second_square) * second
     distances = tf.norm(difference, axis=-1)
     # Deviation: with fewer than 4 joints the original averages nothing, which disables the test.
     num_worst = tf.maximum(tf.shape(poses)[1] // 4, 1)

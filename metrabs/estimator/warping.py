@@ -190,9 +190,7 @@ def _distorted_positions(
     return _affine(_zero_unless_finite(intrinsics[:, :2]), points[..., 0], points[..., 1])
 
 
-def _project_grid(
-    matrices: tf.Tensor, shape_hw: tuple[Any, Any]
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _project_grid(matrices: tf.Tensor, shape_hw: tuple[Any, Any]) -> tuple[tf.Tensor, tf.Tensor]:
     """Projects the pixels of a crop by matrices `[C, 3, 3]`; returns x and y, each `[C, h, w]`.
 
     They are numbers even where a matrix holds none: zero, which is on the images' border.
@@ -213,9 +211,7 @@ def _zero_unless_finite(matrices: tf.Tensor) -> tf.Tensor:
 def _affine(matrices: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> Any:
     """Multiplies matrices `[C, m, 3]` with (x, y, 1); returns the m coordinates separately."""
     m = tf.convert_to_tensor(matrices)[..., tf.newaxis, tf.newaxis]
-    return tuple(
-        m[:, i, 0] * x + (m[:, i, 1] * y + m[:, i, 2]) for i in range(matrices.shape[1])
-    )
+    return tuple(m[:, i, 0] * x + (m[:, i, 1] * y + m[:, i, 2]) for i in range(matrices.shape[1]))
 
 
 def _sample_bilinear(

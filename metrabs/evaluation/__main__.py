@@ -108,7 +108,9 @@ def _evaluate(
 
 
 def _predict(
-    benchmark: Benchmark, chosen: EvaluationSettings, prediction: PredictionSettings,
+    benchmark: Benchmark,
+    chosen: EvaluationSettings,
+    prediction: PredictionSettings,
     data_root: pathlib.Path,
 ) -> pathlib.Path:
     """Returns the file of predictions, which are made if they do not exist."""
@@ -123,7 +125,13 @@ def _predict(
     name = f"{benchmark.NAME}_pred_aug{prediction.num_aug}{benchmark.ENDING}"
     path = pathlib.Path(chosen.output, name)
     predict_benchmark(
-        benchmark, _load, chosen.model, data_root, path, prediction, chosen.batch_size,
+        benchmark,
+        _load,
+        chosen.model,
+        data_root,
+        path,
+        prediction,
+        chosen.batch_size,
         chosen.default_fov_degrees,
     )
     return path

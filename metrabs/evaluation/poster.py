@@ -59,8 +59,11 @@ def poster_table(result_files: Iterable[pathlib.Path]) -> ResultTable:
     Raises:
         UserError: there are no files, or one is not such a result.
     """
-    columns = [Column(title, metric, unit, better, _PROTOCOL)
-               for title in BENCHMARKS.values() for metric, unit, better, _ in METRICS]
+    columns = [
+        Column(title, metric, unit, better, _PROTOCOL)
+        for title in BENCHMARKS.values()
+        for metric, unit, better, _ in METRICS
+    ]
     table = ResultTable("The poster's Table 1 and results of this program", columns)
     for name, numbers in TABLE_1.items():
         table.add_row(name, numbers)
@@ -74,9 +77,14 @@ def poster_table(result_files: Iterable[pathlib.Path]) -> ResultTable:
             "`python -m metrabs.evaluation NAME --model=... --output=FOLDER`."
         )
     for model, results in models.items():
-        table.add_row(f"here: {model}", [
-            results.get(name, {}).get(key, float("nan"))
-            for name in BENCHMARKS for _, _, _, key in METRICS])
+        table.add_row(
+            f"here: {model}",
+            [
+                results.get(name, {}).get(key, float("nan"))
+                for name in BENCHMARKS
+                for _, _, _, key in METRICS
+            ],
+        )
     return table
 
 
@@ -85,8 +93,11 @@ def _read(path: pathlib.Path) -> tuple[str, dict[str, float]]:
         rows = list(csv.DictReader(file))
     prefix = f"{_GROUP}: "
     try:
-        numbers = {row["metric"][len(prefix):]: float(row["value"] or "nan")
-                   for row in rows if row["metric"].startswith(prefix)}
+        numbers = {
+            row["metric"][len(prefix) :]: float(row["value"] or "nan")
+            for row in rows
+            if row["metric"].startswith(prefix)
+        }
         return rows[0]["benchmark"], numbers
     except (KeyError, ValueError, IndexError) as error:
         raise UserError(f"'{path}' is not a result of metrabs.evaluation. Remove it.") from error

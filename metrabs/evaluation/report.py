@@ -53,8 +53,12 @@ class Report(abc.ABC):
         Raises:
             UserError: the suffix is another one.
         """
-        writers = {"txt": self.to_text, "md": self.to_markdown, "csv": self.to_csv,
-                   "tex": self.to_latex}
+        writers = {
+            "txt": self.to_text,
+            "md": self.to_markdown,
+            "csv": self.to_csv,
+            "tex": self.to_latex,
+        }
         suffix = str(path).rpartition(".")[2]
         if suffix not in writers:
             raise unknown_name_error("table format", suffix, writers)
@@ -125,11 +129,20 @@ class BenchmarkReport(Report):
 
     def to_csv(self) -> str:
         """Returns one line per number, with full precision and its protocol."""
-        return _csv(_BENCHMARK_CSV_HEADER, (
-            (self.benchmark, f"{group.title}: {name}", _exact(value), group.unit(name),
-             group.protocol)
-            for group in self.groups for name, value in group.numbers.items()
-        ))
+        return _csv(
+            _BENCHMARK_CSV_HEADER,
+            (
+                (
+                    self.benchmark,
+                    f"{group.title}: {name}",
+                    _exact(value),
+                    group.unit(name),
+                    group.protocol,
+                )
+                for group in self.groups
+                for name, value in group.numbers.items()
+            ),
+        )
 
     def to_latex(self) -> str:
         """Returns for each group a comment with the names and a row of numbers, as in the original
@@ -138,8 +151,11 @@ class BenchmarkReport(Report):
         lines = []
         for group in self.groups:
             cells = [_format(value, self.decimals) for value in group.numbers.values()]
-            lines += [f"% {group.title} ({group.protocol})", f"% {' & '.join(group.numbers)}",
-                      _latex_row(cells)]
+            lines += [
+                f"% {group.title} ({group.protocol})",
+                f"% {' & '.join(group.numbers)}",
+                _latex_row(cells),
+            ]
         return "\n".join(lines) + "\n"
 
 
@@ -238,11 +254,22 @@ class ResultTable(Report):
 
     def to_csv(self) -> str:
         """Returns one line per number, with full precision and its protocol."""
-        return _csv(_CSV_HEADER, (
-            (model, column.benchmark, column.metric, column.unit, column.better, _exact(value),
-             column.protocol)
-            for model, values in self.rows for column, value in zip(self.columns, values)
-        ))
+        return _csv(
+            _CSV_HEADER,
+            (
+                (
+                    model,
+                    column.benchmark,
+                    column.metric,
+                    column.unit,
+                    column.better,
+                    _exact(value),
+                    column.protocol,
+                )
+                for model, values in self.rows
+                for column, value in zip(self.columns, values)
+            ),
+        )
 
     def to_latex(self) -> str:
         """Returns a row per model; title, headings and protocols are comments."""
@@ -264,8 +291,13 @@ class ResultTable(Report):
         headings = ["model", *(f"{c.heading} ({marks[c.protocol]})" for c in self.columns)]
         best = [self._best(index) for index in range(len(self.columns))]
         body = [
-            [model, *(self._cell(value, best[i], best_style, other_style)
-                      for i, value in enumerate(values))]
+            [
+                model,
+                *(
+                    self._cell(value, best[i], best_style, other_style)
+                    for i, value in enumerate(values)
+                ),
+            ]
             for model, values in self.rows
         ]
         return [benchmarks, headings, *body]
@@ -286,9 +318,7 @@ class ResultTable(Report):
             line += _GAP + name.rjust(max(span, len(name)))
         return line.rstrip()
 
-    def _cell(
-        self, value: float, best: Optional[str], best_style: str, other_style: str
-    ) -> str:
+    def _cell(self, value: float, best: Optional[str], best_style: str, other_style: str) -> str:
         text = self._format(value)
         return (best_style if text == best else other_style).format(text)
 

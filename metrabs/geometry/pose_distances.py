@@ -70,9 +70,7 @@ def absolute_distances(
     return np.linalg.norm(_masked_difference(pred_mm, true_mm, mask), axis=-1), mask
 
 
-def worst_distances(
-    distances_mm: np.ndarray, mask: Mask = None
-) -> tuple[np.ndarray, np.ndarray]:
+def worst_distances(distances_mm: np.ndarray, mask: Mask = None) -> tuple[np.ndarray, np.ndarray]:
     """Finds the largest distance of every pose.
 
     Args:

@@ -72,9 +72,7 @@ def find_similarity_transform(
     return SimilarityTransform(mean_pred, left @ right_t, factor, mean_true)
 
 
-def _normalized(
-    points: np.ndarray, mask: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _normalized(points: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the mean of valid points, these points centred with unit norm, and their norm."""
     weights = mask[..., np.newaxis]
     points = np.where(weights, points, 0.0)

@@ -135,8 +135,7 @@ def full_perspective_offset(
         + rest * mean_slope * mean_right
     )
     denominator = REGULARIZATION + _sum_last(
-        tf.reduce_sum(weights * tf.square(slope_deviations), axis=1)
-        + rest * tf.square(mean_slope)
+        tf.reduce_sum(weights * tf.square(slope_deviations), axis=1) + rest * tf.square(mean_slope)
     )
     depth = numerator / denominator
     lateral = total * (mean_right + mean_slope * depth) / (total + REGULARIZATION)

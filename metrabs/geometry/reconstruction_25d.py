@@ -79,7 +79,11 @@ def reconstruct_by_bone_lengths(
 
 
 def depth_by_bone_lengths(
-    normalized2d: Any, delta_z: Any, bones: Bones, bone_lengths_mm: Any, weights: Any,
+    normalized2d: Any,
+    delta_z: Any,
+    bones: Bones,
+    bone_lengths_mm: Any,
+    weights: Any,
     initial_z: Any,
 ) -> tf.Tensor:
     """Finds the depth at which bones have given lengths, by ten Levenberg-Marquardt steps.

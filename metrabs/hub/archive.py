@@ -74,9 +74,7 @@ def extract_archive(
 class _Extraction:
     """Creates the members of one archive and counts them."""
 
-    def __init__(
-        self, archive: pathlib.Path, folder: pathlib.Path, limits: ArchiveLimits
-    ) -> None:
+    def __init__(self, archive: pathlib.Path, folder: pathlib.Path, limits: ArchiveLimits) -> None:
         self.archive, self.folder, self.limits = archive, folder, limits
         self.num_members, self.num_bytes = 0, 0
 

@@ -82,9 +82,7 @@ def find_entry(name: str) -> CatalogEntry:
 
 
 def _all_entries() -> dict[str, CatalogEntry]:
-    entries = {
-        name: CatalogEntry((f"{_SERVER}/{name}.zip",)) for name in _SIX_DATASET_NAMES
-    }
+    entries = {name: CatalogEntry((f"{_SERVER}/{name}.zip",)) for name in _SIX_DATASET_NAMES}
     for short_name, name in _SHORT_LINKS.items():
         entry = CatalogEntry((f"{_SERVER}/{name}.tar.gz", f"https://bit.ly/{short_name}"))
         entries[short_name] = entries[name] = entry

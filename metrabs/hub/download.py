@@ -146,9 +146,7 @@ def _placement(response: Any, part: pathlib.Path) -> tuple[int, Optional[int]]:
     return _size(part), None if match[2] == "*" else int(match[2])
 
 
-def _append(
-    response: Any, part: pathlib.Path, offset: int, max_bytes: int, bar: tqdm
-) -> None:
+def _append(response: Any, part: pathlib.Path, offset: int, max_bytes: int, bar: tqdm) -> None:
     with open(part, "ab" if offset else "wb") as file:
         while chunk := _read_chunk(response):
             file.write(chunk)

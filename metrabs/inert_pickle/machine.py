@@ -58,8 +58,16 @@ def load(
             machine.step(opcode, argument)
     except pickle.UnpicklingError:
         raise
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError,
-            EOFError, StopIteration) as error:
+    except (
+        ValueError,
+        IndexError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        EOFError,
+        StopIteration,
+    ) as error:
         raise pickle.UnpicklingError(f"damaged pickle: {error}") from error
     result = machine.result()
     check_extent(result, max(_MIN_VISITS, _VISITS_PER_OPCODE * machine.num_steps))
@@ -70,7 +78,9 @@ class _StackMachine:
     """Interprets opcodes; see `pickletools` for what each of them does."""
 
     def __init__(
-        self, buffers: Iterator[Any], persistent_load: Optional[Callable[[Any], Any]],
+        self,
+        buffers: Iterator[Any],
+        persistent_load: Optional[Callable[[Any], Any]],
         admitted: Optional[Container[str]],
     ) -> None:
         self._stack: list[Any] = []
@@ -111,7 +121,7 @@ class _StackMachine:
             position -= 1
         if position < 0:
             raise pickle.UnpicklingError("damaged pickle: a mark is missing")
-        values = self._stack[position + 1:]
+        values = self._stack[position + 1 :]
         del self._stack[position:]
         return values
 
@@ -298,11 +308,35 @@ class _BoundedFile:
 
 
 _CONSTANTS: dict[str, Callable[[], Any]] = {
-    "NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False,
-    "EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set,
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_LIST": list,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_DICT": dict,
+    "EMPTY_SET": set,
 }
-_WITH_VALUE = frozenset({
-    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
-    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE",
-    "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
-})
+_WITH_VALUE = frozenset(
+    {
+        "INT",
+        "BININT",
+        "BININT1",
+        "BININT2",
+        "LONG",
+        "LONG1",
+        "LONG4",
+        "FLOAT",
+        "BINFLOAT",
+        "STRING",
+        "BINSTRING",
+        "SHORT_BINSTRING",
+        "UNICODE",
+        "SHORT_BINUNICODE",
+        "BINUNICODE",
+        "BINUNICODE8",
+        "BINBYTES",
+        "SHORT_BINBYTES",
+        "BINBYTES8",
+        "BYTEARRAY8",
+    }
+)

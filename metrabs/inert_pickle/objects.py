@@ -149,9 +149,12 @@ _KNOWN_CALLS: dict[str, Callable[..., Any]] = {
 
 
 NOTHING: frozenset[str] = frozenset()
-ARRAYS = frozenset({
-    *_KNOWN_CALLS, *(name.replace("numpy.core.", "numpy._core.") for name in _KNOWN_CALLS),
-})
+ARRAYS = frozenset(
+    {
+        *_KNOWN_CALLS,
+        *(name.replace("numpy.core.", "numpy._core.") for name in _KNOWN_CALLS),
+    }
+)
 
 
 def checked_key(key: Any) -> Any:

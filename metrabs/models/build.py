@@ -45,8 +45,12 @@ def build_crop_model(description: ModelDescription, pretrained: bool = True) -> 
             caffe_channel_order=model_config.caffe_channel_order,
         )
         model = CropModel(
-            backbone, description.joint_info, model_config, side,
-            description.affine_weights, description.bone_lengths_mm,
+            backbone,
+            description.joint_info,
+            model_config,
+            side,
+            description.affine_weights,
+            description.bone_lengths_mm,
         )
         # A symbolic call creates the head's weights and defines the inputs for saving.
         model((tf.keras.Input([side, side, 3]), tf.keras.Input([3, 3])), training=False)
@@ -64,9 +68,7 @@ def parse_ghost_batch_sizes(value: str) -> tuple[int, ...]:
     except ValueError:
         sizes = (0,)
     if any(size < 1 for size in sizes):
-        raise UserError(
-            f"--ghost_bn must be group sizes such as '16,16,16,16', not '{value}'."
-        )
+        raise UserError(f"--ghost_bn must be group sizes such as '16,16,16,16', not '{value}'.")
     return sizes
 
 

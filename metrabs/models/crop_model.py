@@ -73,11 +73,14 @@ class CropModel(tf.keras.Model):
             name="heatmap_heads",
         )
         self.joint_names = tf.Variable(
-            np.array(joint_info.names, dtype=object), dtype=tf.string, trainable=False,
+            np.array(joint_info.names, dtype=object),
+            dtype=tf.string,
+            trainable=False,
             name="joint_names",
         )
         self.joint_edges = tf.Variable(
-            np.array(joint_info.edges, np.int64).reshape(-1, 2), trainable=False,
+            np.array(joint_info.edges, np.int64).reshape(-1, 2),
+            trainable=False,
             name="joint_edges",
         )
         self.input_resolution = tf.Variable(
@@ -117,9 +120,7 @@ class CropModel(tf.keras.Model):
         self, coords2d: tf.Tensor, coords3d_rel: tf.Tensor, intrinsics: tf.Tensor
     ) -> tf.Tensor:
         """Computes the result of a call from the output of `backbone_and_head`."""
-        return self.variant.predict(
-            coords2d, coords3d_rel, self._point_reconstructor(intrinsics)
-        )
+        return self.variant.predict(coords2d, coords3d_rel, self._point_reconstructor(intrinsics))
 
     def reconstruct(
         self,

@@ -209,8 +209,16 @@ class HeatmapHeads(tf.keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        names = ("num_points", "depth", "proc_side", "box_size_mm", "stride_train",
-                 "stride_test", "centered_stride", "num_detached_points")
+        names = (
+            "num_points",
+            "depth",
+            "proc_side",
+            "box_size_mm",
+            "stride_train",
+            "stride_test",
+            "centered_stride",
+            "num_detached_points",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def _with_last_points(self, own: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -218,7 +226,7 @@ class HeatmapHeads(tf.keras.layers.Layer):
         leading = own.shape[:-1]
         result = own.reshape(*leading, self.num_channels_per_point, self.num_points).copy()
         num_other = other.shape[-1] // self.num_channels_per_point
-        result[..., self.num_points - num_other:] = other.reshape(
+        result[..., self.num_points - num_other :] = other.reshape(
             *leading, self.num_channels_per_point, num_other
         )
         return result.reshape(own.shape)

@@ -115,7 +115,8 @@ def _predictor(model: CropModel, networks: list[Any]) -> Any:
 
     @tf.function(
         input_signature=[
-            tf.TensorSpec([None, None, None, 3], tf.float32, name="image"), _INTRINSICS_SPEC
+            tf.TensorSpec([None, None, None, 3], tf.float32, name="image"),
+            _INTRINSICS_SPEC,
         ],
         autograph=False,
     )
@@ -137,7 +138,8 @@ def accepting_float16_crops(predict_float32: Any) -> Any:
 
     @tf.function(
         input_signature=[
-            tf.TensorSpec([None, None, None, 3], tf.float16, name="image"), _INTRINSICS_SPEC
+            tf.TensorSpec([None, None, None, 3], tf.float16, name="image"),
+            _INTRINSICS_SPEC,
         ],
         autograph=False,
     )

@@ -56,7 +56,8 @@ def reload_crop_model(
 def _copy_and_verify_weights(model: CropModel, exported: Any) -> bool:
     """Copies the weights; returns whether they fit and both models predict the same."""
     for part, source in (
-        (model.backbone, exported.backbone), (model.heatmap_heads, exported.heatmap_heads)
+        (model.backbone, exported.backbone),
+        (model.heatmap_heads, exported.heatmap_heads),
     ):
         weights = [variable.numpy() for variable in source.weights]
         if [w.shape for w in weights] != [w.shape for w in part.get_weights()]:

@@ -65,8 +65,10 @@ class CommandSettings:
     )
     world_up: tuple[str, ...] = setting(("0", "-1", "0"), "upward direction in the world frame")
     boxes: Optional[str] = setting(
-        None, 'JSON file with boxes {"photo.jpg": [[left, top, width, height], ...]} that replace '
-        "detection", "pixels"
+        None,
+        'JSON file with boxes {"photo.jpg": [[left, top, width, height], ...]} that replace '
+        "detection",
+        "pixels",
     )
     batch_size: int = setting(1, "number of images given to the model at once", at_least=1)
     overwrite: bool = setting(False, "repeat finished work")
@@ -83,8 +85,7 @@ class CommandSettings:
             x, y, z = map(float, self.world_up)
         except ValueError as error:
             raise UserError(
-                "--world_up must be three numbers such as 0,-1,0, not "
-                f"{','.join(self.world_up)}."
+                f"--world_up must be three numbers such as 0,-1,0, not {','.join(self.world_up)}."
             ) from error
         return x, y, z
 
@@ -158,15 +159,19 @@ def _process(
         print("The model has no detector and will find nobody; give --boxes.", file=sys.stderr)
     record_settings(outputs, recorded)
     run = Run(
-        predictor, camera, outputs, command.model, prediction.skeleton, command.batch_size, boxes,
+        predictor,
+        camera,
+        outputs,
+        command.model,
+        prediction.skeleton,
+        command.batch_size,
+        boxes,
         command.progress,
     )
     return run.process(sources)
 
 
-def _recorded_settings(
-    command: CommandSettings, prediction: PredictionSettings
-) -> dict[str, Any]:
+def _recorded_settings(command: CommandSettings, prediction: PredictionSettings) -> dict[str, Any]:
     """Returns what outputs depend on, to be recorded in their folder."""
     recorded = {name: getattr(command, name) for name in _DETERMINE_OUTPUTS}
     recorded.update({n: content_identity(recorded[n]) for n in _FILES if recorded[n]})

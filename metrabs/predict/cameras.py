@@ -143,8 +143,15 @@ def _read_fields(path: PathLike) -> dict[str, Any]:
             loaded = np.load(file, allow_pickle=False)
             return {"": loaded} if file.suffix == ".npy" else dict(loaded)
         return {"": np.loadtxt(file, delimiter="," if file.suffix == ".csv" else None)}
-    except (OSError, EOFError, ValueError, cv2.error, zipfile.BadZipFile, pickle.UnpicklingError,
-            SystemError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        cv2.error,
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+        SystemError,
+    ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "unreadable"
         raise UserError(f"Cannot read '{file}' ({reason}); expected {_FORMATS}.") from error
 
@@ -158,8 +165,9 @@ def _read_opencv_file(file: pathlib.Path) -> dict[str, Any]:
 
 
 def _pick(fields: dict[str, Any], names: tuple[str, ...], plain: bool = True) -> Any:
-    return next((fields[name] for name in (*names, *([""] if plain else [])) if name in fields),
-                None)
+    return next(
+        (fields[name] for name in (*names, *([""] if plain else [])) if name in fields), None
+    )
 
 
 def _numbers(value: Any, what: str, path: Optional[PathLike]) -> np.ndarray:
@@ -176,9 +184,11 @@ def _check_intrinsics(value: Any, path: PathLike) -> np.ndarray:
     if value is None:
         raise UserError(f"'{path}' has no intrinsic_matrix; expected {_FORMATS}.")
     matrix = _numbers(value, "intrinsic matrix", path)
-    if matrix.shape != (3, 3) or not np.allclose(matrix[2], [0, 0, 1]) or min(
-        matrix[0, 0], matrix[1, 1]
-    ) <= 0:
+    if (
+        matrix.shape != (3, 3)
+        or not np.allclose(matrix[2], [0, 0, 1])
+        or min(matrix[0, 0], matrix[1, 1]) <= 0
+    ):
         raise UserError(
             f"The intrinsic matrix in '{path}' must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in "
             f"pixels with positive focal lengths, not {matrix.tolist()}."

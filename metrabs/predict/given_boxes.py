@@ -39,8 +39,9 @@ class GivenBoxes:
                 for name, entry in content.items()
             }
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise UserError(f"Cannot read boxes from '{path}' ({error}); expected {_EXPECTED}.") \
-                from error
+            raise UserError(
+                f"Cannot read boxes from '{path}' ({error}); expected {_EXPECTED}."
+            ) from error
 
     def check_names(self, sources: Sequence[Source]) -> None:
         """Checks that the boxes belong to the inputs.

@@ -25,9 +25,7 @@ def space_of_frames(frames: Sequence[FramePoses], camera: CameraChoice) -> Space
     be outside, since all others would become tiny; the views say how many are.
     """
     percentile = _OUTLIERS_PERCENT if len(frames) > 1 else 0.0
-    poses = np.concatenate(
-        [camera.to_camera_frame(frame.poses3d_mm) for frame in frames]
-    )
+    poses = np.concatenate([camera.to_camera_frame(frame.poses3d_mm) for frame in frames])
     if len(poses):
         distances = np.linalg.norm(np.nanmean(poses, axis=1), axis=-1)
         nearest = np.nanpercentile(distances, percentile)
@@ -57,8 +55,9 @@ def draw_overlay(
     drawn = draw_poses2d(drawn, (poses.poses2d_px + 0.5) * scale - 0.5, skeleton)
     poses3d_cam_mm = camera.to_camera_frame(poses.poses3d_mm)
     side = drawn.shape[0] // 2
-    views = [draw(poses3d_cam_mm, skeleton, space, side)
-             for draw in (draw_turned_view, draw_top_view)]
+    views = [
+        draw(poses3d_cam_mm, skeleton, space, side) for draw in (draw_turned_view, draw_top_view)
+    ]
     return np.concatenate([drawn, np.concatenate(views)], axis=1)
 
 

@@ -96,8 +96,14 @@ class Run:
     """
 
     def __init__(
-        self, predictor: Predictor, camera: CameraChoice, outputs: Outputs, model_name: str,
-        skeleton_name: str, batch_size: int = 1, boxes: Optional[GivenBoxes] = None,
+        self,
+        predictor: Predictor,
+        camera: CameraChoice,
+        outputs: Outputs,
+        model_name: str,
+        skeleton_name: str,
+        batch_size: int = 1,
+        boxes: Optional[GivenBoxes] = None,
         progress: bool = True,
     ) -> None:
         if batch_size < 1:
@@ -116,8 +122,10 @@ class Run:
         todo = self._outputs.unfinished(sources)
         self._summary = Summary(num_earlier=len(sources) - len(todo))
         is_silent = not self._progress or not todo
-        with _explained_write_failures(self._outputs.folder), \
-                tqdm(total=len(todo), unit="file", disable=is_silent) as bar:
+        with (
+            _explained_write_failures(self._outputs.folder),
+            tqdm(total=len(todo), unit="file", disable=is_silent) as bar,
+        ):
             self._process_images([s for s in todo if not s.is_video], bar)
             for source in todo:
                 if source.is_video:
@@ -175,8 +183,12 @@ class Run:
         return result
 
     def _write_poses(
-        self, source: Source, imshape: tuple[int, ...], fps: Optional[float],
-        indices: Sequence[int], frames: Sequence[FramePoses],
+        self,
+        source: Source,
+        imshape: tuple[int, ...],
+        fps: Optional[float],
+        indices: Sequence[int],
+        frames: Sequence[FramePoses],
     ) -> None:
         record = PoseRecord(
             source.name, self._model_name, self._skeleton_name, self._predictor.skeleton,
@@ -206,14 +218,18 @@ class Run:
             draw_overlay(
                 frame.image, poses[frame.index], self._predictor.skeleton, self._camera, space
             )
-            for frame in video.frames() if frame.index in poses
+            for frame in video.frames()
+            if frame.index in poses
         )
         with atomic_path(path) as temporary:
             _encode_video(overlays, temporary, video.fps)
 
     def _frame_bar(self, source: Source, video: Video) -> tqdm:
         return tqdm(
-            total=video.num_frames or None, unit="frame", desc=source.name, leave=False,
+            total=video.num_frames or None,
+            unit="frame",
+            desc=source.name,
+            leave=False,
             disable=not self._progress,
         )
 
@@ -231,7 +247,8 @@ def check_same_settings(outputs: Outputs, settings: dict[str, Any]) -> None:
     """
     if not outputs.overwrite:
         resumable.check_same_settings(
-            outputs.folder / SETTINGS_FILE, settings,
+            outputs.folder / SETTINGS_FILE,
+            settings,
             "Choose another --output, or give --overwrite.",
         )
     with _explained_write_failures(outputs.folder):

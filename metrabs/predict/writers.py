@@ -86,8 +86,18 @@ def write_json(record: PoseRecord, path: pathlib.Path) -> None:
 def write_csv(record: PoseRecord, path: pathlib.Path) -> None:
     """Writes one row per joint of each person; column names contain units and frame."""
     frame = record.camera.frame
-    header = ["frame", "time_s", "person", "score", "joint", f"x_{frame}_mm", f"y_{frame}_mm",
-              f"z_{frame}_mm", "x_image_px", "y_image_px"]
+    header = [
+        "frame",
+        "time_s",
+        "person",
+        "score",
+        "joint",
+        f"x_{frame}_mm",
+        f"y_{frame}_mm",
+        f"z_{frame}_mm",
+        "x_image_px",
+        "y_image_px",
+    ]
     with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header)
@@ -108,8 +118,9 @@ def write_npz(record: PoseRecord, path: pathlib.Path) -> None:
     """
     num_joints = len(record.skeleton.names)
     counts = [poses.num_people for poses in record.frames]
-    empty = FramePoses(np.zeros([0, 4]), np.zeros(0), np.zeros([0, num_joints, 3]),
-                       np.zeros([0, num_joints, 2]))
+    empty = FramePoses(
+        np.zeros([0, 4]), np.zeros(0), np.zeros([0, num_joints, 3]), np.zeros([0, num_joints, 2])
+    )
     arrays = {
         field.name: np.concatenate(
             [getattr(poses, field.name) for poses in (empty, *record.frames)]
@@ -151,7 +162,8 @@ def _description(record: PoseRecord) -> dict[str, Any]:
         "axes": _AXES[frame],
         "camera": {
             "intrinsic_matrix_px": record.intrinsic_matrix.tolist(),
-            "intrinsics_source": "given" if record.camera.intrinsic_matrix is not None
+            "intrinsics_source": "given"
+            if record.camera.intrinsic_matrix is not None
             else f"field of view of {record.camera.fov_degrees:g} degrees",
             "distortion_coeffs": record.camera.distortion_coeffs.tolist(),
             "extrinsic_matrix_mm": record.camera.world_to_camera.tolist(),

@@ -78,7 +78,8 @@ def recipe_of(values: flags.FlagValues) -> Recipe:
     """
     models = {
         name: Config().replace(**given_settings(parse_flags([f"--flagfile={values[name].value}"])))
-        for name in MODELS if values[name].value
+        for name in MODELS
+        if values[name].value
     }
     if values.exported is not None and values.exported not in models:
         raise unknown_name_error("trained model to export", values.exported, models)
@@ -106,8 +107,10 @@ def _print_results(recipe: Recipe, has_run: bool) -> None:
     if not has_run:
         print("Everything was already complete.")
     for folder in folders:
-        print(f"Table:   {recipe.output / folder / 'results.txt'} (also .md, .csv and a figure, "
-              ".png)")
+        print(
+            f"Table:   {recipe.output / folder / 'results.txt'} (also .md, .csv and a figure, "
+            ".png)"
+        )
     if recipe.exported is not None:
         print(f"Figures: {recipe.output / 'report'}/*.png")
         print(f"Model:   {recipe.output / 'export/estimator'}   (tf.saved_model.load)")

@@ -104,10 +104,13 @@ def write_comparison(evaluations: Mapping[str, pathlib.Path], folder: pathlib.Pa
         table.add_row(title, _numbers(evaluation, _NAMES))
     _write_table(table, folder / "results")
     headings = {"PMPJPE": "PMPJPE", "total": "cross-format consistency", "depth": "its depth part"}
-    columns = {heading: [values[_NAMES.index(name)] for _, values in table.rows]
-               for name, heading in headings.items()}
-    figure = bar_figure(list(evaluations), columns, ylabel="error [mm]",
-                        title="Built-in test set, lower is better")
+    columns = {
+        heading: [values[_NAMES.index(name)] for _, values in table.rows]
+        for name, heading in headings.items()
+    }
+    figure = bar_figure(
+        list(evaluations), columns, ylabel="error [mm]", title="Built-in test set, lower is better"
+    )
     save_figure(figure, folder / "results.png")
 
 
@@ -127,11 +130,18 @@ def write_scale(
         title = f"{count} dataset{'s' * (count > 1)}"
         table.add_row(title, _numbers(evaluation, [name for name, _, _ in _POSE_COLUMNS]))
     _write_table(table, folder / "results")
-    series = {column.metric: [values[i] for _, values in table.rows]
-              for i, column in enumerate(table.columns) if column.unit == "mm"}
+    series = {
+        column.metric: [values[i] for _, values in table.rows]
+        for i, column in enumerate(table.columns)
+        if column.unit == "mm"
+    }
     figure = line_figure(
-        counts, series, xlabel="training datasets",
-        ylabel="error [mm]", title="Built-in test set, 17 Human3.6M joints", log_x=True,
+        counts,
+        series,
+        xlabel="training datasets",
+        ylabel="error [mm]",
+        title="Built-in test set, 17 Human3.6M joints",
+        log_x=True,
     )
     save_figure(figure, folder / "results.png")
 
@@ -140,11 +150,14 @@ def pose_numbers(predictions: Mapping[str, Any]) -> dict[str, float]:
     """Returns MPJPE and PMPJPE (mm), PCK@100 and CPS@200 (%) of the 17 Human3.6M joints."""
     skeleton = tables.export_skeletons(predictions["joint_names"].tolist())[_SKELETON]
     root = skeleton.names.index(_ROOT_JOINT)
-    pred, true = (predictions[f"coords3d_{kind}_cam"][:, skeleton.indices]
-                  for kind in ("pred", "true"))
+    pred, true = (
+        predictions[f"coords3d_{kind}_cam"][:, skeleton.indices] for kind in ("pred", "true")
+    )
     numbers = metrics.wacv_metrics(pred, true, root)
-    return {name: numbers[key] for name, key in zip(
-        _NAMES, ("MPJPE", "PA-MPJPE", "PCK@100", "CPS@200"))}
+    return {
+        name: numbers[key]
+        for name, key in zip(_NAMES, ("MPJPE", "PA-MPJPE", "PCK@100", "CPS@200"))
+    }
 
 
 def consistency_numbers(predictions: Mapping[str, Any]) -> dict[str, float]:
@@ -155,8 +168,9 @@ def consistency_numbers(predictions: Mapping[str, Any]) -> dict[str, float]:
     groups = group_joints(predictions["joint_names"].tolist(), tables.base_name)
     if not groups:
         return {}
-    return format_consistency(predictions["coords3d_pred_cam"],
-                              predictions["coords3d_true_cam"], groups).means()
+    return format_consistency(
+        predictions["coords3d_pred_cam"], predictions["coords3d_true_cam"], groups
+    ).means()
 
 
 def _numbers(evaluation: pathlib.Path, names: Sequence[str]) -> list[float]:
@@ -169,8 +183,10 @@ def _pose_columns() -> list[Column]:
 
 
 def _consistency_columns() -> list[Column]:
-    return [Column("cross-format consistency", part, "mm", "lower", _CONSISTENCY_PROTOCOL)
-            for part in _CONSISTENCY_PARTS]
+    return [
+        Column("cross-format consistency", part, "mm", "lower", _CONSISTENCY_PROTOCOL)
+        for part in _CONSISTENCY_PARTS
+    ]
 
 
 def _write_table(table: ResultTable, path: pathlib.Path) -> None:

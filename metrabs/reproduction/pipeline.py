@@ -47,25 +47,40 @@ class ReproductionPipeline:
     def stages(self) -> list[Stage]:
         """Returns the stages in order, each after those it depends on."""
         recipe = self.recipe
-        datasets = Stage(_DATASETS, "Rendering 28 3D and 4 2D datasets of people",
-                         {**recipe.dataset_settings(), "cache_format": FORMAT_VERSION},
-                         self._build_datasets)
+        datasets = Stage(
+            _DATASETS,
+            "Rendering 28 3D and 4 2D datasets of people",
+            {**recipe.dataset_settings(), "cache_format": FORMAT_VERSION},
+            self._build_datasets,
+        )
         separate = self._training(SEPARATE, (datasets,))
-        labels = Stage(_PSEUDO_LABELS, "Step 2: predicting all formats for all images", {},
-                       self._predict_pseudo_labels, (separate,))
-        acae = Stage(_AUTOENCODER, "Step 2: training the affine-combining autoencoder",
-                     {"steps": recipe.acae_steps, "seed": recipe.seed}, self._train_autoencoder,
-                     (labels,))
+        labels = Stage(
+            _PSEUDO_LABELS,
+            "Step 2: predicting all formats for all images",
+            {},
+            self._predict_pseudo_labels,
+            (separate,),
+        )
+        acae = Stage(
+            _AUTOENCODER,
+            "Step 2: training the affine-combining autoencoder",
+            {"steps": recipe.acae_steps, "seed": recipe.seed},
+            self._train_autoencoder,
+            (labels,),
+        )
         stages = [datasets, separate, labels, acae]
         models = {SEPARATE: separate}
         for name in recipe.models:
             if name != SEPARATE:
                 before = (separate, *[acae] * MODELS[name].uses_autoencoder)
-                models[name] = self._training(name, before if MODELS[name].is_finetuned
-                                              else (datasets,))
+                models[name] = self._training(
+                    name, before if MODELS[name].is_finetuned else (datasets,)
+                )
                 stages.append(models[name])
-        evaluations = {name: _evaluation(recipe, name, models[name]) for name in
-                       sorted(models, key=list(MODELS).index)}
+        evaluations = {
+            name: _evaluation(recipe, name, models[name])
+            for name in sorted(models, key=list(MODELS).index)
+        }
         stages += [*evaluations.values(), self._comparison(evaluations)]
         if recipe.exported is not None:
             stages += self._export_and_report(models[recipe.exported], acae, evaluations)
@@ -98,24 +113,44 @@ class ReproductionPipeline:
             """Writes the table."""
             from metrabs.reproduction.evaluation import write_comparison
 
-            write_comparison({MODELS[name].title: self.root / stage.name
-                              for name, stage in evaluations.items()}, folder)
+            write_comparison(
+                {
+                    MODELS[name].title: self.root / stage.name
+                    for name, stage in evaluations.items()
+                },
+                folder,
+            )
 
-        return Stage(self.recipe.results, "Comparing the models", {}, compare,
-                     tuple(evaluations.values()))
+        return Stage(
+            self.recipe.results, "Comparing the models", {}, compare, tuple(evaluations.values())
+        )
 
     def _export_and_report(
         self, exported: Stage, acae: Stage, evaluations: Mapping[str, Stage]
     ) -> Sequence[Stage]:
         """Returns stages that export a model, run it without this package and draw figures."""
         photos = {"photos": [str(photo) for photo in self.recipe.photos]}
-        export = Stage(_EXPORT, "Exporting the estimator with detector and all formats", {},
-                       functools.partial(self._export, exported.name), (exported, acae))
-        examples = Stage("examples", "Running the export in a clean environment", photos,
-                         self._predict_example_images, (export,))
-        report = Stage("report", "Drawing the figures", {},
-                       functools.partial(self._report, list(evaluations)),
-                       (*evaluations.values(), acae, examples))
+        export = Stage(
+            _EXPORT,
+            "Exporting the estimator with detector and all formats",
+            {},
+            functools.partial(self._export, exported.name),
+            (exported, acae),
+        )
+        examples = Stage(
+            "examples",
+            "Running the export in a clean environment",
+            photos,
+            self._predict_example_images,
+            (export,),
+        )
+        report = Stage(
+            "report",
+            "Drawing the figures",
+            {},
+            functools.partial(self._report, list(evaluations)),
+            (*evaluations.values(), acae, examples),
+        )
         return [export, examples, report]
 
     def _scale(self, datasets: Stage, evaluation_of_all: Stage) -> Sequence[Stage]:
@@ -124,9 +159,13 @@ class ReproductionPipeline:
         evaluations = {}
         for dataset in self.recipe.scale_datasets:
             config = self.recipe.models[SEPARATE].replace(dataset3d=dataset)
-            training = Stage(f"scale_{dataset}", f"Training on {dataset}",
-                             influential_settings(config),
-                             functools.partial(self._train, config=config), (datasets,))
+            training = Stage(
+                f"scale_{dataset}",
+                f"Training on {dataset}",
+                influential_settings(config),
+                functools.partial(self._train, config=config),
+                (datasets,),
+            )
             evaluations[dataset] = _evaluation(self.recipe, training.name, training)
             stages += [training, evaluations[dataset]]
         evaluations[self.recipe.models[SEPARATE].data.dataset3d] = evaluation_of_all
@@ -135,18 +174,24 @@ class ReproductionPipeline:
             """Writes the table."""
             from metrabs.reproduction.evaluation import write_scale
 
-            write_scale({dataset: self.root / stage.name
-                         for dataset, stage in evaluations.items()}, folder, self.recipe.folders)
+            write_scale(
+                {dataset: self.root / stage.name for dataset, stage in evaluations.items()},
+                folder,
+                self.recipe.folders,
+            )
 
-        curve = Stage("scale", "Comparing the numbers of datasets", {}, compare,
-                      tuple(evaluations.values()))
+        curve = Stage(
+            "scale", "Comparing the numbers of datasets", {}, compare, tuple(evaluations.values())
+        )
         return [*stages, curve]
 
     def _build_datasets(self, folder: pathlib.Path) -> None:
         from metrabs.synthetic.dataset_suite import build_dataset_suite
 
         build_dataset_suite(
-            folder, data_root=folder, workers=self.recipe.workers,
+            folder,
+            data_root=folder,
+            workers=self.recipe.workers,
             **self.recipe.dataset_settings(),
         )
 
@@ -154,20 +199,33 @@ class ReproductionPipeline:
         from metrabs.reproduction.evaluation import predict_split
 
         predictions = predict_split(
-            self.root / SEPARATE, "trainval", self.recipe.workers, self.recipe.folders,
+            self.root / SEPARATE,
+            "trainval",
+            self.recipe.workers,
+            self.recipe.folders,
             mirror=True,
         )
         with atomic_path(folder / "predictions.npz") as path:
-            np.savez(path, **{name: predictions[name] for name in
-                              ("coords3d_pred_cam", "joint_names", "image_path")})
+            np.savez(
+                path,
+                **{
+                    name: predictions[name]
+                    for name in ("coords3d_pred_cam", "joint_names", "image_path")
+                },
+            )
 
     def _train_autoencoder(self, folder: pathlib.Path) -> None:
-        train_autoencoder(self.root / _PSEUDO_LABELS / "predictions.npz",
-                          folder / "weights.npz", self.recipe.acae_steps, self.recipe.seed)
+        train_autoencoder(
+            self.root / _PSEUDO_LABELS / "predictions.npz",
+            folder / "weights.npz",
+            self.recipe.acae_steps,
+            self.recipe.seed,
+        )
 
     def _export(self, name: str, folder: pathlib.Path) -> None:
-        export_run(self.root / name, self.root / _AUTOENCODER / "weights.npz",
-                   folder / "estimator")
+        export_run(
+            self.root / name, self.root / _AUTOENCODER / "weights.npz", folder / "estimator"
+        )
 
     def _predict_example_images(self, folder: pathlib.Path) -> None:
         from metrabs.reproduction.example_images import collect_example_images
@@ -175,9 +233,15 @@ class ReproductionPipeline:
         images = collect_example_images(self.recipe.photos, folder, self.recipe.seed)
         with atomic_path(folder / "poses.npz") as path:
             subprocess.run(
-                [sys.executable, str(_RUN_EXPORTED_MODEL),
-                 str(self.root / _EXPORT / "estimator"), str(path), *map(str, images)],
-                check=True, cwd=folder,
+                [
+                    sys.executable,
+                    str(_RUN_EXPORTED_MODEL),
+                    str(self.root / _EXPORT / "estimator"),
+                    str(path),
+                    *map(str, images),
+                ],
+                check=True,
+                cwd=folder,
             )
 
     def _report(self, names: Sequence[str], folder: pathlib.Path) -> None:
@@ -213,11 +277,22 @@ def train_autoencoder(
             bar.update(progress.step - bar.n)
             bar.set_postfix(reconstruction_mm=f"{progress.reconstruction * 1000:.2f}")
 
-        weights, history = train_acae(poses3d_cam_mm, joint_names, config, on_progress=show,
-                                      checkpoint_dir=weights_path.parent / "state")
-    write_text_atomically(weights_path.parent / "history.json", json.dumps(
-        [{"step": h.step, "loss": h.loss, "reconstruction_m": h.reconstruction} for h in history]
-    ))
+        weights, history = train_acae(
+            poses3d_cam_mm,
+            joint_names,
+            config,
+            on_progress=show,
+            checkpoint_dir=weights_path.parent / "state",
+        )
+    write_text_atomically(
+        weights_path.parent / "history.json",
+        json.dumps(
+            [
+                {"step": h.step, "loss": h.loss, "reconstruction_m": h.reconstruction}
+                for h in history
+            ]
+        ),
+    )
     save_affine_weights(weights_path, weights)
 
 
@@ -242,8 +317,11 @@ def export_run(
     checkpoint = latest_checkpoint(run_folder)
     assert checkpoint is not None, f"no checkpoint in {run_folder}"
     export_estimator(
-        load_crop_model(checkpoint), output, detector=build_person_detector(),
-        affine_weights=load_affine_weights(affine_weights_path), config=read_config(run_folder),
+        load_crop_model(checkpoint),
+        output,
+        detector=build_person_detector(),
+        affine_weights=load_affine_weights(affine_weights_path),
+        config=read_config(run_folder),
     )
 
 

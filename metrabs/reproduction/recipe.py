@@ -41,9 +41,7 @@ class ModelKind:
 SEPARATE = "separate"
 MODELS = {
     "merged": ModelKind("Merged joints", "Baseline: training with joints merged by name"),
-    SEPARATE: ModelKind(
-        "Separate heads", "Step 1: training with separate heads for all formats"
-    ),
+    SEPARATE: ModelKind("Separate heads", "Step 1: training with separate heads for all formats"),
     "control": ModelKind(
         "Separate heads, trained on", "Control: step 3 without consistency", is_finetuned=True
     ),
@@ -75,15 +73,18 @@ class Recipe:
     photos: tuple[pathlib.Path, ...] = ()
     seed: int = setting(1, "random seed of data and trainings")
     examples_per_dataset: int = setting(
-        120, "training images per 3D dataset, on average", at_least=1)
+        120, "training images per 3D dataset, on average", at_least=1
+    )
     examples_per_dataset_2d: int = setting(150, "training images per 2D dataset", at_least=1)
     num_test_examples: int = setting(400, "test images, annotated in all formats", at_least=1)
     acae_steps: int = setting(6000, "optimizer steps of the autoencoder", at_least=1)
     results: str = setting("results", "name of the folder of the table that compares the models")
     scale_datasets: tuple[str, ...] = setting(
-        (), "smaller datasets to train on, for the curve over the number of datasets")
+        (), "smaller datasets to train on, for the curve over the number of datasets"
+    )
     exported: Optional[str] = setting(
-        None, "model to export and to run on example images; nothing is exported without")
+        None, "model to export and to run on example images; nothing is exported without"
+    )
     workers: int = setting(2, "processes that render and load images", at_least=1)
 
     @property
@@ -104,8 +105,12 @@ class Recipe:
     def training_config(self, config: Config, logdir: pathlib.Path, **settings: Any) -> Config:
         """Returns settings of a training, completed by those that all trainings share."""
         return config.replace(
-            data_root=str(self.folders.root), cache_dir=str(self.folders.cache),
-            logdir=str(logdir), seed=self.seed, workers=max(self.workers - 1, 1), **settings
+            data_root=str(self.folders.root),
+            cache_dir=str(self.folders.cache),
+            logdir=str(logdir),
+            seed=self.seed,
+            workers=max(self.workers - 1, 1),
+            **settings,
         )
 
 

@@ -41,15 +41,30 @@ def draw_report(root: pathlib.Path, models: Sequence[str], folder: pathlib.Path)
     records = []
     for stage in models:
         for record in read_history(root / stage):
-            records.append({"step": record["step"], **{
-                f"{MODELS[stage].title}: {title}": record[name]
-                for name, title in _CURVES.items() if name in record}})
+            records.append(
+                {
+                    "step": record["step"],
+                    **{
+                        f"{MODELS[stage].title}: {title}": record[name]
+                        for name, title in _CURVES.items()
+                        if name in record
+                    },
+                }
+            )
     save_figure(training_curves_figure(records, title="Training"), folder / "training.png")
     history = json.loads((root / "autoencoder" / "history.json").read_text())
-    losses = [{"step": record["step"], "loss": record["loss"],
-               "reconstruction error [m]": record["reconstruction_m"]} for record in history]
-    save_figure(training_curves_figure(losses, log_scale=True, title="Autoencoder"),
-                folder / "autoencoder.png")
+    losses = [
+        {
+            "step": record["step"],
+            "loss": record["loss"],
+            "reconstruction error [m]": record["reconstruction_m"],
+        }
+        for record in history
+    ]
+    save_figure(
+        training_curves_figure(losses, log_scale=True, title="Autoencoder"),
+        folder / "autoencoder.png",
+    )
     _draw_latents(root, models[0], folder)
 
 
@@ -66,11 +81,15 @@ def _draw_example_images(examples: pathlib.Path, folder: pathlib.Path) -> None:
             boxes = poses[f"{number}/boxes"]
             # People far behind would shrink those in front to dots.
             is_large = boxes[:, 3] > _MIN_RELATIVE_HEIGHT * boxes[:, 3].max(initial=0)
-            views = [PoseView(title, poses[f"{number}/{s}/poses3d"][is_large], skeletons[s])
-                     for s, title in _FORMATS.items()]
+            views = [
+                PoseView(title, poses[f"{number}/{s}/poses3d"][is_large], skeletons[s])
+                for s, title in _FORMATS.items()
+            ]
             figure = pose_figure(
-                read_image(str(image)), views,
-                poses[f"{number}/smpl_24/poses2d"][is_large], boxes_ltwh_px=boxes,
+                read_image(str(image)),
+                views,
+                poses[f"{number}/smpl_24/poses2d"][is_large],
+                boxes_ltwh_px=boxes,
             )
             save_figure(figure, folder / f"image_{image.stem}.png")
 
@@ -85,12 +104,18 @@ def _draw_test_examples(
     positions = np.linspace(0, len(first["image_path"]) - 1, num_examples + 2)
     for i in positions[1:-1].astype(int):
         image = read_image(str(root / "datasets" / str(first["image_path"][i])))
-        poses = {"Truth": first["coords3d_true_cam"], **{
-            MODELS[name].title: of_model["coords3d_pred_cam"]
-            for name, of_model in predictions.items()}}
+        poses = {
+            "Truth": first["coords3d_true_cam"],
+            **{
+                MODELS[name].title: of_model["coords3d_pred_cam"]
+                for name, of_model in predictions.items()
+            },
+        }
         root_joint = skeleton.names.index("pelv")
-        views = [PoseView(title, _relative(pose[i, skeleton.indices], root_joint), skeleton)
-                 for title, pose in poses.items()]
+        views = [
+            PoseView(title, _relative(pose[i, skeleton.indices], root_joint), skeleton)
+            for title, pose in poses.items()
+        ]
         save_figure(pose_figure(image, views), folder / f"test_{i}.png")
 
 

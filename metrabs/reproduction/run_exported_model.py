@@ -36,8 +36,11 @@ def main(export_dir: str, output_path: str, image_paths: list[str]) -> None:
         start = time.monotonic()
         # A model that trained for minutes predicts few plausible poses; show all.
         prediction = model.detect_poses(image, skeleton="", suppress_implausible_poses=False)
-        print(f"      {os.path.basename(path)}: {len(prediction['boxes'])} people, "
-              f"{time.monotonic() - start:.1f} s", flush=True)
+        print(
+            f"      {os.path.basename(path)}: {len(prediction['boxes'])} people, "
+            f"{time.monotonic() - start:.1f} s",
+            flush=True,
+        )
         results[f"{i}/boxes"] = prediction["boxes"].numpy()
         for skeleton in SKELETONS:
             for key in ("poses3d", "poses2d"):

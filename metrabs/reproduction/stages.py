@@ -61,8 +61,9 @@ def run_stages(stages: Sequence[Stage], root: pathlib.Path) -> bool:
         label = f"[{number}/{len(stages)}] {stage.title}"
         completed = read_marker(root / stage.name / _COMPLETE, stage.fingerprint())
         if completed is not None:
-            print(f"{label}: already complete ({completed['seconds']:.0f} s when it ran)",
-                  flush=True)
+            print(
+                f"{label}: already complete ({completed['seconds']:.0f} s when it ran)", flush=True
+            )
             continue
         print(label, flush=True)
         with progress_lines(label):

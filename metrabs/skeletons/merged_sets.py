@@ -59,9 +59,9 @@ def merged_set_entry(name: str) -> MergedSetEntry:
         raise unknown_name_error("merged dataset", name, merged_set_names())
     entry: dict[str, Any] = read_table("merged")[name]
     fields = {field.name for field in dataclasses.fields(MergedSetEntry)}
-    return MergedSetEntry(**{
-        key: _with_tuples(value) for key, value in entry.items() if key in fields
-    })
+    return MergedSetEntry(
+        **{key: _with_tuples(value) for key, value in entry.items() if key in fields}
+    )
 
 
 def member_names(name: str) -> tuple[str, ...]:

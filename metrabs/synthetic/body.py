@@ -53,9 +53,7 @@ _BONES = _bone_table()
 BONE_NAMES: list[str] = [row[0] for row in _BONES]
 NUM_BONES: int = len(BONE_NAMES)
 # Names without the side: "upper_arm" for "l_upper_arm".
-BONE_STEMS: list[str] = [
-    name[2:] if name[:2] in ("l_", "r_") else name for name in BONE_NAMES
-]
+BONE_STEMS: list[str] = [name[2:] if name[:2] in ("l_", "r_") else name for name in BONE_NAMES]
 BONE_IDS: dict[str, int] = {name: index for index, name in enumerate(BONE_NAMES)}
 PARENTS: list[int] = [BONE_IDS[row[1]] if row[1] else -1 for row in _BONES]
 REFERENCE_ORIGINS: np.ndarray = np.array([row[2] for row in _BONES], np.float64)
@@ -197,9 +195,7 @@ def _swing_twist_matrices(angles_degrees: np.ndarray) -> np.ndarray:
     forward, outward, twist = np.radians(angles_degrees).T
     # The far end of a limb is down, that of a central bone is up, hence the sign.
     far_end = np.where(_IS_CENTRAL, -1.0, 1.0)
-    swing = np.stack(
-        [outward * SIDES * far_end, -forward * far_end, np.zeros(NUM_BONES)], axis=1
-    )
+    swing = np.stack([outward * SIDES * far_end, -forward * far_end, np.zeros(NUM_BONES)], axis=1)
     turn = np.stack([np.zeros(NUM_BONES), np.zeros(NUM_BONES), twist * SIDES], axis=1)
     return rotation_matrices(swing) @ rotation_matrices(turn)
 

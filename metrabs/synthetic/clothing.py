@@ -61,8 +61,14 @@ def paint(
     """
     colors = np.broadcast_to(outfit.skin, positions.shape).astype(np.float32)
     painters = {
-        "torso": _paint_torso, "arm": _paint_arm, "leg": _paint_leg, "head": _paint_head,
-        "foot": _paint_foot, "hand": _paint_hand, "skirt": _paint_skirt, "hair": _paint_hair,
+        "torso": _paint_torso,
+        "arm": _paint_arm,
+        "leg": _paint_leg,
+        "head": _paint_head,
+        "foot": _paint_foot,
+        "hand": _paint_hand,
+        "skirt": _paint_skirt,
+        "hair": _paint_hair,
     }
     for part, painter in painters.items():
         chosen = np.flatnonzero(parts == _PART_IDS[part])

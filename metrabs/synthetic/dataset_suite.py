@@ -84,8 +84,12 @@ def build_dataset_suite(
         UserError: for sizes below 1.
     """
     root = pathlib.Path(root)
-    sizes = (examples_per_dataset, valid_examples_per_dataset, num_test_examples,
-             examples_per_dataset_2d)
+    sizes = (
+        examples_per_dataset,
+        valid_examples_per_dataset,
+        num_test_examples,
+        examples_per_dataset_2d,
+    )
     if min(sizes) < 1:
         raise UserError(f"All sizes of the synthetic suite must be at least 1, but got {sizes}.")
     prefix = _path_prefix(root, data_root)
@@ -116,7 +120,9 @@ def _plan(
 
 
 def _make_shards(
-    shards: Sequence[Shard], root: pathlib.Path, workers: Optional[int],
+    shards: Sequence[Shard],
+    root: pathlib.Path,
+    workers: Optional[int],
     on_progress: Optional[Progress],
 ) -> None:
     total = sum(shard.stop - shard.start for shard in shards)
@@ -124,7 +130,10 @@ def _make_shards(
     done = total - sum(shard.stop - shard.start for shard in pending)
     make = functools.partial(make_shard, root=root)
     with progress_bar(
-        total=total, initial=done, unit="image", desc="rendering people",
+        total=total,
+        initial=done,
+        unit="image",
+        desc="rendering people",
         disable=on_progress is not None or not pending,
     ) as bar:
         for count in results_as_completed(make, pending, workers):

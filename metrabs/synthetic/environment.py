@@ -17,7 +17,13 @@ from metrabs.synthetic.materials import Light, Surface
 from metrabs.synthetic.solids import Solid
 
 ENVIRONMENT_KINDS: tuple[str, ...] = (
-    "room", "hall", "studio", "green_screen", "street", "nature", "void",
+    "room",
+    "hall",
+    "studio",
+    "green_screen",
+    "street",
+    "nature",
+    "void",
 )
 
 
@@ -59,8 +65,12 @@ def sample_environment(
     if kind not in ENVIRONMENT_KINDS:
         raise unknown_name_error("kind of environment", kind, ENVIRONMENT_KINDS)
     is_outdoor = kind in ("street", "nature")
-    reach = {"room": (3500, 5500), "hall": (7000, 14000), "studio": (5000, 9000),
-             "green_screen": (5000, 8000)}.get(kind, (9000, 40000))
+    reach = {
+        "room": (3500, 5500),
+        "hall": (7000, 14000),
+        "studio": (5000, 9000),
+        "green_screen": (5000, 8000),
+    }.get(kind, (9000, 40000))
     half = rng.uniform(reach[0], reach[1], 2)
     height = rng.uniform(2500, 3300) if kind == "room" else rng.uniform(4500, 9000)
     floor, walls, ceiling = _sample_surfaces(rng, kind)
@@ -120,23 +130,37 @@ def _sample_surfaces(rng: np.random.Generator, kind: str) -> tuple[Surface, Surf
         green = plain((0.15, 0.62, 0.22), 0.05)
         return green, green, plain((0.3, 0.3, 0.3), 0.05)
     if kind == "studio":
-        return plain((0.75, 0.75, 0.74), 0.06), plain((0.85, 0.85, 0.84), 0.06), plain(
-            (0.9, 0.9, 0.9), 0.03)
+        return (
+            plain((0.75, 0.75, 0.74), 0.06),
+            plain((0.85, 0.85, 0.84), 0.06),
+            plain((0.9, 0.9, 0.9), 0.03),
+        )
     if kind == "void":
-        return plain((0.06, 0.06, 0.07), 0.03), plain((0.04, 0.04, 0.05), 0.02), plain(
-            (0.03, 0.03, 0.03), 0.01)
+        return (
+            plain((0.06, 0.06, 0.07), 0.03),
+            plain((0.04, 0.04, 0.05), 0.02),
+            plain((0.03, 0.03, 0.03), 0.01),
+        )
     if kind in ("street", "nature"):
         sky = plain((0.62, 0.75, 0.92), 0.08)
         ground = (0.32, 0.42, 0.18) if kind == "nature" else (0.45, 0.44, 0.43)
         trees = (0.16, 0.27, 0.12) if kind == "nature" else tuple(natural_color(rng, 0.6))
-        floor = dataclasses.replace(plain(ground, 0.08), tile=int(rng.integers(9, 13)),
-                                    tile_mm=rng.uniform(1500, 5000))
+        floor = dataclasses.replace(
+            plain(ground, 0.08), tile=int(rng.integers(9, 13)), tile_mm=rng.uniform(1500, 5000)
+        )
         wall_tile = int(rng.integers(0, len(textures.surface_tiles())))
-        walls = dataclasses.replace(plain(trees, 0.08), tile=wall_tile, tile_mm=6000.0,
-                                    second_color=np.clip(np.array(trees) * 1.5, 0, 0.95))
+        walls = dataclasses.replace(
+            plain(trees, 0.08),
+            tile=wall_tile,
+            tile_mm=6000.0,
+            second_color=np.clip(np.array(trees) * 1.5, 0, 0.95),
+        )
         return floor, walls, sky
-    return (_sample_surface(rng, rng.uniform(800, 3500), 0.6),
-            _sample_surface(rng, rng.uniform(1200, 5000), 0.7), plain((0.85, 0.85, 0.83), 0.06))
+    return (
+        _sample_surface(rng, rng.uniform(800, 3500), 0.6),
+        _sample_surface(rng, rng.uniform(1200, 5000), 0.7),
+        plain((0.85, 0.85, 0.83), 0.06),
+    )
 
 
 def _sample_light(rng: np.random.Generator, is_outdoor: bool, brightness: float) -> Light:

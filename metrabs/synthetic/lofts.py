@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 PARTS: tuple[str, ...] = (
-    "torso", "neck", "head", "nose", "ear", "arm", "hand", "leg", "foot", "skirt", "hair"
+    "torso",
+    "neck",
+    "head",
+    "nose",
+    "ear",
+    "arm",
+    "hand",
+    "leg",
+    "foot",
+    "skirt",
+    "hair",
 )
 
 
@@ -158,13 +168,18 @@ _HAIR = (
 
 
 def _finger(x: float, reach: float) -> Loft:
-    return Loft("hand", 5, "xy", (
-        Ring("fingers", x, 0, -0.25, 0.21, 0.9),
-        Ring("fingers", 0.98 * x, 0, 0.5, 0.20, 0.86),
-        Ring("fingertips", 0.95 * x, 0, 0.0, 0.19, 0.84, "fingers", 0.5),
-        Ring("fingertips", 0.9 * x, 0, 0.6 * reach, 0.17, 0.74),
-        Ring("fingertips", 0.88 * x, 0, reach, 0.09, 0.40),
-    ))
+    return Loft(
+        "hand",
+        5,
+        "xy",
+        (
+            Ring("fingers", x, 0, -0.25, 0.21, 0.9),
+            Ring("fingers", 0.98 * x, 0, 0.5, 0.20, 0.86),
+            Ring("fingertips", 0.95 * x, 0, 0.0, 0.19, 0.84, "fingers", 0.5),
+            Ring("fingertips", 0.9 * x, 0, 0.6 * reach, 0.17, 0.74),
+            Ring("fingertips", 0.88 * x, 0, reach, 0.09, 0.40),
+        ),
+    )
 
 
 CENTRAL_LOFTS: tuple[Loft, ...] = (

@@ -193,9 +193,7 @@ def _ring_tables() -> _RingTables:
             for first, center, spoke, _, second, weight in _loft_rows(loft)
         ]
     extent_bones, centers, spokes, first, second, weights = (np.array(c) for c in zip(*rows))
-    tables = _RingTables(
-        extent_bones, centers, spokes, np.stack([first, second], axis=1), weights
-    )
+    tables = _RingTables(extent_bones, centers, spokes, np.stack([first, second], axis=1), weights)
     return _with_skirt_on_legs(tables)
 
 
@@ -277,6 +275,7 @@ def _faces_around_vertices(quads: np.ndarray, num_vertices: int) -> np.ndarray:
         for vertex in set(corners.tolist()):
             lists[vertex].append(face)
     # Poles touch many faces; four spread around them are enough for a normal.
-    chosen = [faces if len(faces) <= 4 else faces[:: max(1, len(faces) // 4)][:4]
-              for faces in lists]
+    chosen = [
+        faces if len(faces) <= 4 else faces[:: max(1, len(faces) // 4)][:4] for faces in lists
+    ]
     return np.array([faces + [len(quads)] * (4 - len(faces)) for faces in chosen])

@@ -10,7 +10,14 @@ from metrabs.errors import unknown_name_error
 from metrabs.synthetic import textures
 
 CLOTHING_KINDS: tuple[str, ...] = (
-    "casual", "sport", "swim", "formal", "mocap", "markers", "game", "warm",
+    "casual",
+    "sport",
+    "swim",
+    "formal",
+    "mocap",
+    "markers",
+    "game",
+    "warm",
 )
 _NONE, _FULL = 0.0, 1.0
 
@@ -126,13 +133,26 @@ def sample_outfit(rng: np.random.Generator, kind: str) -> Outfit:
     )
 
 
-_HAIR_COLORS = np.array([
-    [0.09, 0.07, 0.06], [0.16, 0.10, 0.06], [0.32, 0.20, 0.11], [0.55, 0.38, 0.20],
-    [0.75, 0.60, 0.36], [0.50, 0.22, 0.10], [0.55, 0.54, 0.53], [0.05, 0.05, 0.06],
-])
-_IRIS_COLORS = np.array([
-    [0.15, 0.08, 0.04], [0.2, 0.35, 0.5], [0.2, 0.35, 0.2], [0.1, 0.06, 0.04],
-])
+_HAIR_COLORS = np.array(
+    [
+        [0.09, 0.07, 0.06],
+        [0.16, 0.10, 0.06],
+        [0.32, 0.20, 0.11],
+        [0.55, 0.38, 0.20],
+        [0.75, 0.60, 0.36],
+        [0.50, 0.22, 0.10],
+        [0.55, 0.54, 0.53],
+        [0.05, 0.05, 0.06],
+    ]
+)
+_IRIS_COLORS = np.array(
+    [
+        [0.15, 0.08, 0.04],
+        [0.2, 0.35, 0.5],
+        [0.2, 0.35, 0.2],
+        [0.1, 0.06, 0.04],
+    ]
+)
 
 
 def _sample_skin(rng: np.random.Generator) -> np.ndarray:
@@ -168,18 +188,33 @@ def _sample_cut(rng: np.random.Generator, kind: str) -> dict:
     long_sleeve, short_sleeve, top = rng.uniform(0.85, 1.0), rng.uniform(0.28, 0.5), 0.05
     long_leg, short_leg = rng.uniform(0.88, 1.0), rng.uniform(0.25, 0.6)
     sleeves = {
-        "casual": [long_sleeve, short_sleeve, short_sleeve, top], "warm": [_FULL],
-        "sport": [short_sleeve, top, short_sleeve], "swim": [-1.0, -1.0, top],
-        "formal": [long_sleeve], "mocap": [_FULL], "markers": [-1.0, top, short_sleeve],
+        "casual": [long_sleeve, short_sleeve, short_sleeve, top],
+        "warm": [_FULL],
+        "sport": [short_sleeve, top, short_sleeve],
+        "swim": [-1.0, -1.0, top],
+        "formal": [long_sleeve],
+        "mocap": [_FULL],
+        "markers": [-1.0, top, short_sleeve],
         "game": [long_sleeve, short_sleeve, top],
     }
     legs = {
-        "casual": [long_leg, long_leg, short_leg], "warm": [_FULL], "sport": [short_leg, long_leg],
-        "swim": [0.16, 0.22, 0.3], "formal": [_FULL], "mocap": [_FULL], "markers": [0.25, 0.3],
+        "casual": [long_leg, long_leg, short_leg],
+        "warm": [_FULL],
+        "sport": [short_leg, long_leg],
+        "swim": [0.16, 0.22, 0.3],
+        "formal": [_FULL],
+        "mocap": [_FULL],
+        "markers": [0.25, 0.3],
         "game": [long_leg, long_leg, short_leg],
     }
-    loose = {"warm": (1.12, 1.22), "mocap": (1.0, 1.03), "markers": (1.0, 1.03),
-             "swim": (1.0, 1.02), "sport": (1.0, 1.12), "formal": (1.03, 1.15)}
+    loose = {
+        "warm": (1.12, 1.22),
+        "mocap": (1.0, 1.03),
+        "markers": (1.0, 1.03),
+        "swim": (1.0, 1.02),
+        "sport": (1.0, 1.12),
+        "formal": (1.03, 1.15),
+    }
     low, high = loose.get(kind, (1.02, 1.18))
     barefoot = {"swim": 0.8, "markers": 0.6, "casual": 0.12, "sport": 0.1}
     return {

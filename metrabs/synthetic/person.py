@@ -67,8 +67,12 @@ def clothe(state: BodyState, outfit: Outfit) -> Person:
     vertices = pose_mesh(mesh, state)
     vertices[scale == 0] = state.positions_mm[0]  # unused; inside, so that extents are right
     return Person(
-        state, outfit, vertices, positions.astype(np.float32),
-        shared.quads[is_worn], shared.quad_parts[is_worn],
+        state,
+        outfit,
+        vertices,
+        positions.astype(np.float32),
+        shared.quads[is_worn],
+        shared.quad_parts[is_worn],
     )
 
 

@@ -13,6 +13,7 @@ Range = tuple[float, float]
 Ranges = Mapping[str, tuple[Range, Range, Range]]
 
 # Largest angles in degrees: forward, outward, twist. Signs as in `body.Pose`.
+# fmt: off
 JOINT_LIMITS: Ranges = {
     "pelvis": ((0, 0), (0, 0), (0, 0)),
     "lumbar": ((-25, 40), (-20, 20), (-15, 15)),
@@ -52,6 +53,7 @@ _ARMS_OVERHEAD: Ranges = {
     "forearm": ((0, 15), (0, 0), (0, 0)),
     "hand": ((-10, 10), (45, 75), (-80, -30)),
 }
+# fmt: on
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # compared, and cached, by identity
@@ -83,6 +85,7 @@ def _recipe(*parts: Ranges, **options: object) -> Recipe:
     return Recipe(ranges, **options)  # type: ignore[arg-type]
 
 
+# fmt: off
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "standing": (
         _recipe(_TRUNK_UPRIGHT, _ARMS_EASY, {
@@ -228,3 +231,4 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         }, pitch=(-30, 50), roll=(-25, 25), level_soles=False),
     ),
 }
+# fmt: on

@@ -36,14 +36,35 @@ POSE_CLASSES: tuple[str, ...] = tuple(RECIPES)
 
 # Points that may touch the floor: bone, x, y, z in units of its extent.
 _CONTACTS = (
-    *(("foot", x, y, 1) for x in (-0.4, 0.9) for y in (-0.7, 0.8)), ("toes", 1, 0, 1),
-    ("shin", 1, 0, 0), ("shin", -0.9, 0, 0.4), ("hand", 0, 1, 0.5), ("hand", 0, -1, 0.9),
-    ("fingertips", 0, 0, 1), ("fingers", 0, 0, 0.2), ("forearm", 0, 1, 0), ("forearm", -1, 0, 0),
-    ("upper_arm", 0, 1, 0), ("upper_arm", -1, 0, 0.1), ("thigh", -1, 0, 0.2), ("thigh", 1, 0, 0.6),
-    ("thigh", 0, 1, 0.2), ("pelvis", -1, 0.45, -0.5), ("pelvis", 0, 1, 0.1), ("pelvis", 1, 0.4, 0),
-    ("chest", -1, 0.5, 0.4), ("chest", 1, 0.5, 0.3), ("head", -1, 0, 0.6), ("head", 1.1, 0, 0.4),
-    ("head", 0, 0, 1), ("head", 0, 1, 0.5), ("lumbar", -1, 0.3, 0.5), ("foot", 0, 1, 0),
-    ("midback", 1, 0.3, 0.3), ("pelvis", -0.6, 0.4, -0.75), ("thumb", 0, 0, 1.1),
+    *(("foot", x, y, 1) for x in (-0.4, 0.9) for y in (-0.7, 0.8)),
+    ("toes", 1, 0, 1),
+    ("shin", 1, 0, 0),
+    ("shin", -0.9, 0, 0.4),
+    ("hand", 0, 1, 0.5),
+    ("hand", 0, -1, 0.9),
+    ("fingertips", 0, 0, 1),
+    ("fingers", 0, 0, 0.2),
+    ("forearm", 0, 1, 0),
+    ("forearm", -1, 0, 0),
+    ("upper_arm", 0, 1, 0),
+    ("upper_arm", -1, 0, 0.1),
+    ("thigh", -1, 0, 0.2),
+    ("thigh", 1, 0, 0.6),
+    ("thigh", 0, 1, 0.2),
+    ("pelvis", -1, 0.45, -0.5),
+    ("pelvis", 0, 1, 0.1),
+    ("pelvis", 1, 0.4, 0),
+    ("chest", -1, 0.5, 0.4),
+    ("chest", 1, 0.5, 0.3),
+    ("head", -1, 0, 0.6),
+    ("head", 1.1, 0, 0.4),
+    ("head", 0, 0, 1),
+    ("head", 0, 1, 0.5),
+    ("lumbar", -1, 0.3, 0.5),
+    ("foot", 0, 1, 0),
+    ("midback", 1, 0.3, 0.3),
+    ("pelvis", -0.6, 0.4, -0.75),
+    ("thumb", 0, 0, 1.1),
     *((bone, x, 0, 0.6) for bone in ("hand", "fingers", "fingertips") for x in (-1, 1)),
 )
 
@@ -102,8 +123,11 @@ def _sample_angles(rng: np.random.Generator, recipe: Recipe) -> np.ndarray:
 def _range_arrays(recipe: Recipe) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bones [n], lowest and highest angles [n, 3]; a side's own ranges replace the common ones."""
     limits: dict[int, object] = {}
-    for ranges, sides in ((recipe.ranges, ("", "l_", "r_")), (recipe.first, ("l_",)),
-                          (recipe.second, ("r_",))):
+    for ranges, sides in (
+        (recipe.ranges, ("", "l_", "r_")),
+        (recipe.first, ("l_",)),
+        (recipe.second, ("r_",)),
+    ):
         for stem, range_of_stem in ranges.items():
             names = [side + stem for side in sides if side + stem in BONE_IDS]
             limits.update({bone_id(name): range_of_stem for name in names})

@@ -117,7 +117,8 @@ def _shade(
     normals = normals / np.sqrt(squares + np.float32(1e-9))
     albedo = clothing.paint(person.outfit, parts, along[:, 0], positions)
     folds = textures.look_up(
-        textures.wrinkle_tile(), positions[:, 1] * 0.9 + positions[:, 0] * 0.6,
+        textures.wrinkle_tile(),
+        positions[:, 1] * 0.9 + positions[:, 0] * 0.6,
         positions[:, 2] * 0.4,
     )
     brightness = (0.90 + 0.2 * folds)[:, np.newaxis]
@@ -163,11 +164,8 @@ def _fill_faces(mask: np.ndarray, polygons: np.ndarray) -> None:
         cv2.fillConvexPoly(mask, polygon, (255,))
 
 
-def _floor_points(
-    vertices: np.ndarray, slope: np.ndarray, camera: Camera
-) -> Optional[np.ndarray]:
-    """Points [V, 2] int32 of the vertices' shadows at half size; None if any is behind the camera.
-    """
+def _floor_points(vertices: np.ndarray, slope: np.ndarray, camera: Camera) -> Optional[np.ndarray]:
+    """Points [V, 2] int32 of the shadows at half size; None if any is behind the camera."""
     on_floor = vertices.copy()
     on_floor[:, :2] -= vertices[:, 2:] * slope
     on_floor[:, 2] = 0

@@ -122,7 +122,8 @@ def render_scene(
     people = []
     for place_in_row in np.linspace(-reach, reach, num_people):
         person = sample_person(
-            rng, str(rng.choice(("standing", "walking", "reaching", "crouching"))),
+            rng,
+            str(rng.choice(("standing", "walking", "reaching", "crouching"))),
             str(rng.choice(style.clothing)),
         )
         spot = across * place_in_row + rng.uniform(-250, 250, 3)
@@ -162,7 +163,8 @@ def _sample_extra_people(
     others = []
     for _ in range(rng.integers(1, 4)):
         other = sample_person(
-            rng, str(rng.choice(names, p=np.array(weights) / sum(weights))),
+            rng,
+            str(rng.choice(names, p=np.array(weights) / sum(weights))),
             str(rng.choice(style.clothing)),
         )
         spot = _sample_spot(rng, middle, camera, (800, 2600))

@@ -59,9 +59,7 @@ def _select(stems: tuple[str, ...]) -> list[int]:
     return [index for index, stem in enumerate(BONE_STEMS) if stem in stems]
 
 
-def _scale_lengths(
-    scale: np.ndarray, origin_scale: np.ndarray, rng: np.random.Generator
-) -> None:
+def _scale_lengths(scale: np.ndarray, origin_scale: np.ndarray, rng: np.random.Generator) -> None:
     """Makes limbs and trunk longer or shorter; children of a bone move with its end."""
     child_of = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot"}
     for part, sigma in ((_ARM, 0.035), (_LEG, 0.035)):

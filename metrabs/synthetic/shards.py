@@ -114,8 +114,9 @@ def make_shard(shard: Shard, root: pathlib.Path) -> int:
     cv2.setNumThreads(1)  # every process uses one core
     rows = []
     for index, image_path in zip(range(shard.start, shard.stop), shard.image_paths):
-        rng = np.random.default_rng([
-            shard.seed, zlib.crc32(shard.section.encode()), _SPLIT_IDS[shard.split], index])
+        rng = np.random.default_rng(
+            [shard.seed, zlib.crc32(shard.section.encode()), _SPLIT_IDS[shard.split], index]
+        )
         style_name = _style_of(rng, shard)
         style = find_style(style_name)
         crop = render_person_crop(rng, style)
@@ -126,7 +127,9 @@ def make_shard(shard: Shard, root: pathlib.Path) -> int:
     masks = [row["mask"] for row in rows]
     with atomic_path(root / shard.annotation_path) as path:
         np.savez(
-            path, fingerprint=np.array(_fingerprint(shard)), **columns,
+            path,
+            fingerprint=np.array(_fingerprint(shard)),
+            **columns,
             mask_sizes=np.array([len(mask) for mask in masks]),
             masks=np.frombuffer(b"".join(masks), np.uint8),
         )
@@ -149,8 +152,13 @@ def read_annotations(shard: Shard, root: pathlib.Path) -> Iterator[Annotation]:
             world_up=(0, 0, 1),
         )
         yield Annotation(
-            image_path, str(columns["look"][i]), columns["joints"][i], columns["box_px"][i],
-            camera, _mask_dict(coded, columns["image_shape"][i]), str(columns["activity"][i]),
+            image_path,
+            str(columns["look"][i]),
+            columns["joints"][i],
+            columns["box_px"][i],
+            camera,
+            _mask_dict(coded, columns["image_shape"][i]),
+            str(columns["activity"][i]),
         )
 
 

@@ -16,6 +16,7 @@ from metrabs.synthetic.photo import PhotoStyle
 _Range = tuple[float, float]
 _Weights = Mapping[str, float]
 
+# fmt: off
 _EVERYDAY: _Weights = {"standing": 5, "walking": 4, "sitting": 2, "reaching": 3, "crouching": 1,
                        "lying": 0.3, "wild": 0.3}
 _ACTING: _Weights = {"standing": 5, "walking": 5, "sitting": 1, "reaching": 5, "crouching": 1,
@@ -28,6 +29,7 @@ _FLOOR: _Weights = {"sitting": 3, "crouching": 2, "reaching": 4, "lying": 0.5, "
 _CALM: _Weights = {"standing": 5, "walking": 3, "reaching": 2}
 _ALL: _Weights = {"standing": 4, "walking": 4, "sitting": 2, "reaching": 4, "crouching": 1,
                   "lying": 0.5, "gymnastics": 1, "wild": 1}
+# fmt: on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Style:
     all_around_probability: float = 0.2
 
 
+# fmt: off
 _CRISP = PhotoStyle(blur_px=(0, 0.4), grain=(0, 0.008), jpeg_quality=(92, 97))
 _VIVID = PhotoStyle(saturation=(1.1, 1.45), contrast=(1.0, 1.2), blur_px=(0, 0.5), grain=(0, 0.01))
 _GRAINY = PhotoStyle(saturation=(0.6, 1.0), cast=0.06, blur_px=(0.3, 1.1), grain=(0.015, 0.05),
@@ -222,6 +225,7 @@ STYLES: dict[str, Style] = {
         num_solids=(0, 5), photo=PhotoStyle(cast=0.08, grain=(0, 0.04)),
     ),
 }
+# fmt: on
 
 
 def find_style(name: str) -> Style:

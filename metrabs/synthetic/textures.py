@@ -38,8 +38,10 @@ def surface_tiles() -> np.ndarray:
     plaster = [0.5 + 0.25 * (cloud(rng, base) - 0.5) for base in (4, 16, 64)]
     checker = [((rows // side + columns // side) % 2).astype(float) for side in (32, 64, 128)]
     tiled = [((rows % side > 2) & (columns % side > 2)) * 0.8 for side in (32, 64)]
-    bricks = [((rows % 32 > 3) & ((columns + 32 * (rows // 32 % 2)) % 64 > 3))
-              * (0.5 + 0.4 * _blocks(rng, 8, 4))]
+    bricks = [
+        ((rows % 32 > 3) & ((columns + 32 * (rows // 32 % 2)) % 64 > 3))
+        * (0.5 + 0.4 * _blocks(rng, 8, 4))
+    ]
     planks = [(rows % 32 > 1) * (0.5 + 0.4 * _blocks(rng, 8, 1)) + 0.2 * _grain(rng)]
     grass = [0.3 + 0.7 * cloud(rng, 64), 0.2 + 0.8 * cloud(rng, 32) * cloud(rng, 128)]
     blotches = [np.clip((cloud(rng, base) - 0.45) * 5, 0, 1) for base in (4, 8)]

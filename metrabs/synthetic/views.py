@@ -78,8 +78,9 @@ def sample_wide_camera(
     half_angle = np.radians(fov_degrees / 2) * min(1.0, width / height)
     distance = (people_extent_mm + 1100) / np.tan(half_angle) + people_extent_mm * 0.3
     azimuth = rng.uniform(-np.pi, np.pi)
-    position = np.array([
-        distance * np.cos(azimuth), distance * np.sin(azimuth), rng.uniform(1200, 2200)])
+    position = np.array(
+        [distance * np.cos(azimuth), distance * np.sin(azimuth), rng.uniform(1200, 2200)]
+    )
     camera = Camera.from_fov(fov_degrees, (height, width), world_up=(0, 0, 1))
     camera.t = position.astype(np.float32)
     return camera.turn_towards(target_world_point=np.array([0, 0, rng.uniform(700, 1000)]))
@@ -93,9 +94,7 @@ def _sample_azimuth(rng: np.random.Generator, style: Style, person: Person) -> f
     return np.arctan2(front[1], front[0]) + np.radians(rng.normal(0, _FRONTAL_SPREAD_DEGREES))
 
 
-def _look_at(
-    rng: np.random.Generator, style: Style, target: np.ndarray, azimuth: float
-) -> Camera:
+def _look_at(rng: np.random.Generator, style: Style, target: np.ndarray, azimuth: float) -> Camera:
     """A camera with unit focal length at the style's distance and height."""
     distance = rng.uniform(*style.distance_mm)
     elevation = rng.uniform(*style.height_mm) - target[2]
@@ -103,7 +102,9 @@ def _look_at(
     position = target + np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), elevation])
     position[2] = max(position[2], 100.0)
     camera = Camera(
-        optical_center=position, intrinsic_matrix=np.eye(3), world_up=(0, 0, 1),
+        optical_center=position,
+        intrinsic_matrix=np.eye(3),
+        world_up=(0, 0, 1),
         distortion_coeffs=_sample_distortion(rng, style),
     )
     camera.turn_towards(target_world_point=target)

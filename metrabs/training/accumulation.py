@@ -11,7 +11,9 @@ Batch = Mapping[str, tf.Tensor]
 
 
 def accumulate_over_microbatches(
-    function: Callable[[Batch], Any], batch: Batch, num_microbatches: int,
+    function: Callable[[Batch], Any],
+    batch: Batch,
+    num_microbatches: int,
     is_unrolled: bool = False,
 ) -> Any:
     """Applies a function to equal microbatches, one after the other, and averages the results.
@@ -38,9 +40,7 @@ def accumulate_over_microbatches(
     }
 
     def _outputs_of(index: tf.Tensor) -> list[Any]:
-        microbatch = {
-            name: tf.gather(value, index, axis=1) for name, value in interleaved.items()
-        }
+        microbatch = {name: tf.gather(value, index, axis=1) for name, value in interleaved.items()}
         return tf.nest.flatten(function(microbatch))
 
     def _add_microbatch(
@@ -64,7 +64,9 @@ def accumulate_over_microbatches(
                 index, totals = _add_microbatch(index, totals)
     else:
         _, totals = tf.while_loop(
-            lambda index, _: index < num_microbatches, _add_microbatch, [index, totals],
+            lambda index, _: index < num_microbatches,
+            _add_microbatch,
+            [index, totals],
             parallel_iterations=1,
         )
     remaining = iter(totals)

@@ -110,7 +110,9 @@ class LogMetrics(tf.keras.callbacks.Callback):
         """Starts the progress bar."""
         self._times.append(time.perf_counter())
         self._bar = progress_bar(
-            desc="training", total=self._num_steps, initial=self.model.num_completed_steps,
+            desc="training",
+            total=self._num_steps,
+            initial=self.model.num_completed_steps,
             unit="step",
         )
 
@@ -129,7 +131,10 @@ class LogMetrics(tf.keras.callbacks.Callback):
         if not self._is_terminal:
             _logger.info(
                 "step %d/%d  loss %.4f  mean error %.0f mm  %.2f steps/s",
-                step, self._num_steps, metrics["loss"], metrics["mean_error"],
+                step,
+                self._num_steps,
+                metrics["loss"],
+                metrics["mean_error"],
                 metrics["step_per_sec"],
             )
 
@@ -167,7 +172,8 @@ class Validate(tf.keras.callbacks.Callback):
         metrics = {f"val_{name}": value for name, value in self._compute_metrics().items()}
         self._history.add(step, metrics)
         _logger.info(
-            "validation after %d steps: %s", step,
+            "validation after %d steps: %s",
+            step,
             ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()),
         )
 
@@ -243,8 +249,9 @@ class StopOnSignal(tf.keras.callbacks.Callback):
 
     def __enter__(self) -> StopOnSignal:
         try:
-            self._previous = {number: signal.signal(number, self._note) for number in
-                              self._SIGNALS}
+            self._previous = {
+                number: signal.signal(number, self._note) for number in self._SIGNALS
+            }
         except ValueError:  # only the main thread may handle signals
             self._previous = {}
         return self

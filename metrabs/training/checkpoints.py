@@ -28,8 +28,15 @@ _NUM_KEPT = 2
 _RESTORE_ERRORS = (AssertionError, ValueError, tf.errors.OpError)
 # Settings that change the variables of the model or the meaning of its outputs.
 _IDENTITY_SETTINGS = (
-    "backbone", "depth", "box_size_mm", "proc_side", "centered_stride", "transform_coords",
-    "predict_all_and_latents", "merge_joints", "model_class",
+    "backbone",
+    "depth",
+    "box_size_mm",
+    "proc_side",
+    "centered_stride",
+    "transform_coords",
+    "predict_all_and_latents",
+    "merge_joints",
+    "model_class",
 )
 
 

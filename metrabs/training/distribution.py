@@ -153,9 +153,7 @@ def split_among_replicas(
 ) -> list[dict[str, Any]]:
     """Divides this worker's shard of a joint batch among its replicas."""
     count = strategy.num_replicas_in_sync // num_workers(strategy)
-    return [
-        {name: values[i::count] for name, values in batch.items()} for i in range(count)
-    ]
+    return [{name: values[i::count] for name, values in batch.items()} for i in range(count)]
 
 
 def _workers_of_environment() -> Sequence[str]:
@@ -167,7 +165,5 @@ def _workers_of_environment() -> Sequence[str]:
     except (ValueError, AttributeError) as error:
         raise UserError(f"The environment variable TF_CONFIG is not usable: {error}.") from error
     if set(cluster) - {"worker"}:
-        raise UserError(
-            f"TF_CONFIG has tasks {', '.join(cluster)}; training knows only 'worker'."
-        )
+        raise UserError(f"TF_CONFIG has tasks {', '.join(cluster)}; training knows only 'worker'.")
     return workers

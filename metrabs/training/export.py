@@ -79,7 +79,9 @@ def _write(
     exported.backbone = _Part(model.backbone, 3, backbone_weights)
     exported.heatmap_heads = _Part(model.heatmap_heads, model.backbone.output_shape[-1])
     tf.saved_model.save(
-        exported, str(folder), signatures={"serving_default": model.predict_multi_float32},
+        exported,
+        str(folder),
+        signatures={"serving_default": model.predict_multi_float32},
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=True),
     )
 
@@ -88,7 +90,9 @@ class _Part(tf.Module):
     """A layer at test time, as a function of float32 maps `[B, H, W, C]`, and its weights."""
 
     def __init__(
-        self, layer: tf.keras.layers.Layer, num_input_channels: int,
+        self,
+        layer: tf.keras.layers.Layer,
+        num_input_channels: int,
         weights: Optional[Sequence[tf.Variable]] = None,
     ) -> None:
         super().__init__()

@@ -34,8 +34,11 @@ from metrabs.training.trainer import Trainer
 _NUM_PREFETCHED = 2
 # Errors of collective operations in the remaining workers when one is lost.
 _WORKER_LOST_ERRORS = (
-    tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError, tf.errors.InternalError,
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
 )
 
 Batches = Iterator[Mapping[str, Any]]
@@ -74,7 +77,8 @@ def run_steps(
     try:
         with _history(trainer) as history, stopping:
             callbacks = [
-                stopping, *_callbacks(trainer, num_steps, history, manager, validate, draw)
+                stopping,
+                *_callbacks(trainer, num_steps, history, manager, validate, draw),
             ]
             _run_phases(trainer, batches, num_steps, manager, stopping, callbacks)
         checkpoint = manager.save(trainer.num_completed_steps)
@@ -93,8 +97,12 @@ def run_steps(
 
 
 def _run_phases(
-    trainer: Trainer, batches: Batches, num_steps: int, manager: CheckpointManager,
-    stopping: StopOnSignal, callbacks: list[tf.keras.callbacks.Callback],
+    trainer: Trainer,
+    batches: Batches,
+    num_steps: int,
+    manager: CheckpointManager,
+    stopping: StopOnSignal,
+    callbacks: list[tf.keras.callbacks.Callback],
 ) -> None:
     num_in_inference_mode = trainer.config.optimization.finetune_in_inference_mode
     switch = num_steps - num_in_inference_mode
@@ -123,7 +131,10 @@ def _history(trainer: Trainer) -> Iterator[MetricsHistory]:
 
 
 def _callbacks(
-    trainer: Trainer, num_steps: int, history: MetricsHistory, manager: CheckpointManager,
+    trainer: Trainer,
+    num_steps: int,
+    history: MetricsHistory,
+    manager: CheckpointManager,
     validate: Optional[Callable[[], dict[str, float]]],
     draw: Optional[Callable[[], np.ndarray]],
 ) -> list[tf.keras.callbacks.Callback]:
@@ -141,19 +152,22 @@ def _callbacks(
 
 
 def _fit(
-    trainer: Trainer, batches: Iterator[Mapping[str, Any]], num_steps: int,
+    trainer: Trainer,
+    batches: Iterator[Mapping[str, Any]],
+    num_steps: int,
     callbacks: list[tf.keras.callbacks.Callback],
 ) -> None:
     # Keras' epochs mean nothing here: the run is one sequence of steps.
     trainer.fit(
-        shard_batches(batches, num_steps, trainer.distribute_strategy), epochs=1,
-        steps_per_epoch=num_steps, verbose=0, callbacks=callbacks,
+        shard_batches(batches, num_steps, trainer.distribute_strategy),
+        epochs=1,
+        steps_per_epoch=num_steps,
+        verbose=0,
+        callbacks=callbacks,
     )
 
 
-def shard_batches(
-    batches: Batches, num_steps: int, strategy: tf.distribute.Strategy
-) -> Any:
+def shard_batches(batches: Batches, num_steps: int, strategy: tf.distribute.Strategy) -> Any:
     """Wraps the next batches of this worker for Keras, divided among its replicas.
 
     Args:

@@ -69,9 +69,7 @@ class LossComputation:
             inputs.update(coords2d_2d=coords2d[num_3d:], coords3d_rel_2d=coords3d_rel[num_3d:])
         return self._compute(joined_over_replicas(inputs), step)
 
-    def _predict_points(
-        self, images: tf.Tensor, training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _predict_points(self, images: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Runs the network on uint8 crops."""
         features = self._model.backbone(tf.cast(images, tf.float32) / 255, training=training)
         return self._decode(self._model.heatmap_heads.logits(features), training=training)
@@ -81,16 +79,27 @@ class LossComputation:
         model = self._model
         num_3d = batch["coords3d_true"].shape[0]
         points = model.reconstruct(
-            stack(batch, "coords2d"), stack(batch, "coords3d_rel"), stack(batch, "intrinsics"),
-            mix=stack(batch, "mix"), weak=step < self._weak_perspective_steps,
+            stack(batch, "coords2d"),
+            stack(batch, "coords3d_rel"),
+            stack(batch, "intrinsics"),
+            mix=stack(batch, "mix"),
+            weak=step < self._weak_perspective_steps,
         )
-        labels3d = Labels3D(*(batch[name] for name in (
-            "coords3d_true", "joint_validity_mask", "intrinsics", "coords2d_true")))
+        labels3d = Labels3D(
+            *(
+                batch[name]
+                for name in ("coords3d_true", "joint_validity_mask", "intrinsics", "coords2d_true")
+            )
+        )
         points2d, labels2d = None, None
         if "coords2d_true_2d" in batch:
             points2d = points[num_3d:]
-            labels2d = Labels2D(*(batch[name] for name in (
-                "coords2d_true_2d", "joint_validity_mask_2d", "intrinsics_2d")))
+            labels2d = Labels2D(
+                *(
+                    batch[name]
+                    for name in ("coords2d_true_2d", "joint_validity_mask_2d", "intrinsics_2d")
+                )
+            )
         losses = self._pose_loss(points[:num_3d], labels3d, points2d, labels2d, step)
         # Only reported; its infinite slope at zero must not enter the gradient.
         joints = tf.stop_gradient(model.variant.final_joints(points[:num_3d]))

@@ -44,7 +44,9 @@ class DecoupledAdam(tf.keras.optimizers.Adam):
         self._fast_keys = frozenset(self._var_key(variable) for variable in fast_variables)
         if fast_learning_rate is not None:
             self._fast_rate = tf.Variable(
-                fast_learning_rate(self.iterations), trainable=False, name="fast_learning_rate",
+                fast_learning_rate(self.iterations),
+                trainable=False,
+                name="fast_learning_rate",
                 aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             )
 

@@ -161,8 +161,10 @@ def predict(config: Config) -> pathlib.Path:
     )
     num_batches = -(-len(examples) // batch_size)
     predictions = predicted_batches(
-        model, tqdm.tqdm(batches, "predicting", num_batches, disable=None),
-        config.run.test_time_mirror_aug, indices,
+        model,
+        tqdm.tqdm(batches, "predicting", num_batches, disable=None),
+        config.run.test_time_mirror_aug,
+        indices,
     )
     joint_names = {
         "joint_names": np.array(model.joint_info.names)[indices],

@@ -100,7 +100,7 @@ def _append(file: h5py.File, name: str, values: np.ndarray) -> None:
         return
     dataset = file[name]
     dataset.resize(len(dataset) + len(values), axis=0)
-    dataset[-len(values):] = values
+    dataset[-len(values) :] = values
 
 
 def _for_hdf5(values: np.ndarray) -> np.ndarray:

@@ -42,20 +42,28 @@ class ValidationPreviews:
         batch = self._batch
         image = tf.cast(batch["image"], tf.float32) / 255
         predicted = self._model.predict_multi_float32(image, batch["intrinsics"]).numpy()
-        return stack_images([
-            self._draw_example({name: values[i] for name, values in batch.items()}, pose)
-            for i, pose in enumerate(predicted)
-        ])
+        return stack_images(
+            [
+                self._draw_example({name: values[i] for name, values in batch.items()}, pose)
+                for i, pose in enumerate(predicted)
+            ]
+        )
 
     def _load(self) -> Batch:
         examples = self._dataset.split(self._config.data.validate_on)
         count = min(self._config.run.num_pictures, len(examples))
         indices = np.linspace(0, len(examples) - 1, count).round().astype(int)
         chosen = [examples[int(index)] for index in indices]
-        return next(evaluation_batches(
-            chosen, self._dataset.joint_info, self._config.loading, count, workers=0,
-            folders=self._config.run.folders,
-        ))
+        return next(
+            evaluation_batches(
+                chosen,
+                self._dataset.joint_info,
+                self._config.loading,
+                count,
+                workers=0,
+                folders=self._config.run.folders,
+            )
+        )
 
     def _draw_example(self, example: dict[str, Any], predicted: np.ndarray) -> np.ndarray:
         is_valid = example["joint_validity_mask"][:, np.newaxis]
@@ -70,8 +78,13 @@ class ValidationPreviews:
             caption += f", {_mean_distance(predicted, true):.0f} mm absolute"
             overlay = _projected(predicted, example["intrinsics"])
         return comparison_image(
-            example["image"], overlay, _projected(true, example["intrinsics"]), centered,
-            true_centered, self._dataset.joint_info, caption,
+            example["image"],
+            overlay,
+            _projected(true, example["intrinsics"]),
+            centered,
+            true_centered,
+            self._dataset.joint_info,
+            caption,
         )
 
 

@@ -43,8 +43,10 @@ class TwoPhaseDecay(tf.keras.optimizers.schedules.LearningRateSchedule):
         num_first = self.first_fraction * self.num_steps
         num_second = max(self.num_steps - num_first, 1e-9)
         step = tf.cast(step, tf.float32)
-        late = self.base_rate * _DROP_FACTOR * tf.pow(
-            _SECOND_PHASE_FACTOR, (step - num_first) / num_second
+        late = (
+            self.base_rate
+            * _DROP_FACTOR
+            * tf.pow(_SECOND_PHASE_FACTOR, (step - num_first) / num_second)
         )
         if num_first == 0:
             return late

@@ -109,14 +109,22 @@ def train(config: Config) -> pathlib.Path:
     _initialize(trainer, manager, resumed)
     start = trainer.num_completed_steps
     batches = training_batches(
-        datasets.labeled3d, datasets.labeled2d, config, start, num_steps - start,
-        shard_index=worker_index(strategy), num_shards=num_workers(strategy),
+        datasets.labeled3d,
+        datasets.labeled2d,
+        config,
+        start,
+        num_steps - start,
+        shard_index=worker_index(strategy),
+        num_shards=num_workers(strategy),
     )
     if is_chief(strategy):
         description.write(folder)
         _log_to_files(run_folder(config), config)
     return run_steps(
-        trainer, batches, num_steps, manager,
+        trainer,
+        batches,
+        num_steps,
+        manager,
         validate=lambda: validation_metrics(model, datasets.labeled3d, config),
         draw=ValidationPreviews(model, datasets.labeled3d, config).draw,
     )
@@ -141,9 +149,7 @@ def build_trainer(config: Config, model: CropModel, names2d: Sequence[str] = ())
 
 def _state(trainer: Trainer) -> dict[str, Any]:
     """Returns the objects that a checkpoint holds, by name."""
-    state = {
-        "model": trainer.crop_model, "optimizer": trainer.optimizer, "step": trainer.step
-    }
+    state = {"model": trainer.crop_model, "optimizer": trainer.optimizer, "step": trainer.step}
     # A static loss scale has no state and is left out of checkpoints.
     return {**state, "loss_scale": trainer.loss_scale} if trainer.loss_scale.variables else state
 
@@ -251,7 +257,10 @@ def _log_to_files(folder: pathlib.Path, config: Config) -> None:
     package_logger.addHandler(handler)
     job = os.environ.get("SLURM_JOB_ID")
     _logger.debug(
-        "host %s, process %d%s, command: %s", platform.node(), os.getpid(),
-        f", Slurm job {job}" if job else "", " ".join(sys.argv),
+        "host %s, process %d%s, command: %s",
+        platform.node(),
+        os.getpid(),
+        f", Slurm job {job}" if job else "",
+        " ".join(sys.argv),
     )
     _logger.debug("settings: %s", config.to_json())

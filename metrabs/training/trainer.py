@@ -133,8 +133,10 @@ class Trainer(tf.keras.Model):
         # Random numbers are drawn outside the compiled part, whose own generators differ.
         batch = {**batch, **self._mix_3d_inside_fov(batch)}
         gradients, logs = accumulate_over_microbatches(
-            lambda some: gradients_of(some, tf.convert_to_tensor(self.step)), batch,
-            settings.grad_accum_steps, is_unrolled=num_replicas > 1,
+            lambda some: gradients_of(some, tf.convert_to_tensor(self.step)),
+            batch,
+            settings.grad_accum_steps,
+            is_unrolled=num_replicas > 1,
         )
         gradients = self.loss_scale.unscale(summed_over_replicas(gradients))
         # Deviation: the original implementation only checks the loss. A finite loss may have an
@@ -208,7 +210,10 @@ class Trainer(tf.keras.Model):
 
     def _non_finite_loss_error(self, batch: Batch) -> NonFiniteLossError:
         paths = [
-            path.decode() for name in _PATHS if name in batch for part in self._local(batch[name])
+            path.decode()
+            for name in _PATHS
+            if name in batch
+            for part in self._local(batch[name])
             for path in np.ravel(part.numpy()).tolist()
         ]
         return NonFiniteLossError(

@@ -26,16 +26,18 @@ from metrabs.training.prediction import predict_poses
 CORRECT_MM = 150.0  # a joint is correct up to here (inclusive)
 
 
-def validation_metrics(
-    model: CropModel, dataset: PoseDataset, config: Config
-) -> dict[str, float]:
+def validation_metrics(model: CropModel, dataset: PoseDataset, config: Config) -> dict[str, float]:
     """Predicts the validation split of a dataset and returns its `pose_metrics`.
 
     Models whose poses are only root-relative have no absolute and no 2D error.
     """
     batches = evaluation_batches(
-        dataset.split(config.data.validate_on), dataset.joint_info, config.loading,
-        config.data.batch_size_test, config.run.workers, config.run.folders,
+        dataset.split(config.data.validate_on),
+        dataset.joint_info,
+        config.loading,
+        config.data.batch_size_test,
+        config.run.workers,
+        config.run.folders,
     )
     small_inputs: list[tuple[np.ndarray, np.ndarray]] = []
     poses = predict_poses(model, _record_inputs(batches, small_inputs))
@@ -43,7 +45,10 @@ def validation_metrics(
     is_absolute = model.variant.is_absolute
     pred = poses["coords3d_pred_cam"]
     return pose_metrics(
-        pred, poses["coords3d_true_cam"], poses["joint_validity_mask"], model.joint_info.names,
+        pred,
+        poses["coords3d_true_cam"],
+        poses["joint_validity_mask"],
+        model.joint_info.names,
         is_absolute=is_absolute,
         mean_relative=config.model.mean_relative,
         coords2d_pred=project_pose(pred, intrinsics).numpy() if is_absolute else None,

@@ -48,8 +48,13 @@ class WandbLog:
         self._wandb: Any = import_wandb()
         try:
             self._run = self._wandb.init(
-                project=project, id=_run_id(folder), name=folder.name, dir=str(folder),
-                config=config.to_flat_dict(), notes=config.run.comment, resume="allow",
+                project=project,
+                id=_run_id(folder),
+                name=folder.name,
+                dir=str(folder),
+                config=config.to_flat_dict(),
+                notes=config.run.comment,
+                resume="allow",
             )
         except self._wandb.errors.Error as error:
             raise UserError(

@@ -134,7 +134,10 @@ def bar_figure(
     figure.suptitle(title)
     if len(columns) > 1:  # above the axes, where it hides no bar
         figure.legend(
-            frameon=False, ncols=len(columns), loc="upper center", bbox_to_anchor=(0.5, 0.94),
+            frameon=False,
+            ncols=len(columns),
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0.94),
             fontsize=9,
         )
     figure.tight_layout(rect=(0, 0, 1, 0.95 if len(columns) > 1 else 1))

@@ -51,7 +51,10 @@ def dataset_figure(
     joints_axes.set_xlabel("joints")
     joints_axes.margins(x=0.22, y=0.02)
     figure.legend(
-        *joints_axes.get_legend_handles_labels(), frameon=False, fontsize=8, ncols=2,
+        *joints_axes.get_legend_handles_labels(),
+        frameon=False,
+        fontsize=8,
+        ncols=2,
         loc="lower right",
     )
     for axes in (examples_axes, joints_axes):

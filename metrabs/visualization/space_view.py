@@ -105,7 +105,11 @@ def _level_rotation(up_cam: np.ndarray) -> np.ndarray:
 
 
 def _draw(
-    poses3d_cam_mm: Any, skeleton: SkeletonLike, space: Space, side_px: int, view: np.ndarray,
+    poses3d_cam_mm: Any,
+    skeleton: SkeletonLike,
+    space: Space,
+    side_px: int,
+    view: np.ndarray,
     title: str,
 ) -> np.ndarray:
     canvas = np.full([side_px, side_px, 3], _BACKGROUND, np.uint8)
@@ -131,8 +135,13 @@ def _draw(
             note = f", {np.sum(~is_inside)} outside"
     text_scale = max(0.3, side_px / 900)
     cv2.putText(
-        canvas, f"{title}, grid {step:g} m{note}", (round(side_px * 0.03), round(side_px * 0.06)),
-        cv2.FONT_HERSHEY_SIMPLEX, text_scale, _TEXT_COLOR, max(1, round(1.5 * text_scale)),
+        canvas,
+        f"{title}, grid {step:g} m{note}",
+        (round(side_px * 0.03), round(side_px * 0.06)),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        text_scale,
+        _TEXT_COLOR,
+        max(1, round(1.5 * text_scale)),
         cv2.LINE_AA,
     )
     return canvas

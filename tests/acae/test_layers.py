@@ -53,11 +53,12 @@ def test_shifts_and_linear_maps_of_space_carry_over(wrap, part):
     shear = np.array([[1, 0.3, 0], [0, 1, -0.2], [0, 0, 1.0]])
     maps = [rotation, 1.3 * rotation, shear, np.diag([-1.0, 1, 1])]
     for matrix in np.float32(maps):
-        assert np.abs(run(tf.constant(points @ matrix)) - run(tf.constant(points)) @ matrix
-                      ).max() < 1e-2
+        assert (
+            np.abs(run(tf.constant(points @ matrix)) - run(tf.constant(points)) @ matrix).max()
+            < 1e-2
+        )
     shift = np.float32([300, -500, 800])
-    assert np.abs(run(tf.constant(points + shift)) - run(tf.constant(points)) - shift
-                  ).max() < 1e-2
+    assert np.abs(run(tf.constant(points + shift)) - run(tf.constant(points)) - shift).max() < 1e-2
 
 
 def test_coordinates_do_not_influence_each_other():
@@ -70,7 +71,8 @@ def test_mirroring_the_input_mirrors_latents_and_reconstruction():
     autoencoder, poses = make_autoencoder(seed=5), make_poses(2)
     mirrored = poses[:, MIRROR_JOINTS] * np.float32([-1, 1, 1])
     for function, mapping in (
-        (autoencoder.encoder, MIRROR_LATENTS), (autoencoder, MIRROR_JOINTS),
+        (autoencoder.encoder, MIRROR_LATENTS),
+        (autoencoder, MIRROR_JOINTS),
     ):
         expected = function(tf.constant(poses)).numpy()[:, mapping] * np.float32([-1, 1, 1])
         assert_close(function(tf.constant(mirrored)), expected, rtol=1e-6)
@@ -80,7 +82,8 @@ def test_mirroring_the_input_mirrors_latents_and_reconstruction():
 def test_weights_are_mirror_symmetric_exactly_when_shared(chiral):
     w1, w2 = (matrix.numpy() for matrix in make_autoencoder(chiral).weight_matrices())
     for matrix, rows, columns in (
-        (w1, MIRROR_JOINTS, MIRROR_LATENTS), (w2, MIRROR_LATENTS, MIRROR_JOINTS),
+        (w1, MIRROR_JOINTS, MIRROR_LATENTS),
+        (w2, MIRROR_LATENTS, MIRROR_JOINTS),
     ):
         assert np.allclose(matrix[rows][:, columns], matrix, rtol=1e-6, atol=0) == chiral
 

@@ -24,8 +24,10 @@ def receptive_field_center_px(network: tf.keras.Model, index: int, side: int = 1
 
 def _average_instead_of_maximum(cls: type, config: dict) -> tuple[type, dict]:
     """The gradient of a maximum of equal values belongs to the first, that of a mean to all."""
-    return (tf.keras.layers.AveragePooling2D if cls is tf.keras.layers.MaxPooling2D else cls,
-            config)
+    return (
+        tf.keras.layers.AveragePooling2D if cls is tf.keras.layers.MaxPooling2D else cls,
+        config,
+    )
 
 
 def _center_tap(name: str, shape: tf.TensorShape) -> np.ndarray:

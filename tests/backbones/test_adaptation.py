@@ -23,8 +23,11 @@ def test_fixed_padding_by_hand(arguments, expected):
 
 
 def one_hot_kernel_layer(cls, size, **settings):
-    layer = cls(1, size, use_bias=False, **settings) if "Depthwise" not in cls.__name__ else cls(
-        size, use_bias=False, **settings)
+    layer = (
+        cls(1, size, use_bias=False, **settings)
+        if "Depthwise" not in cls.__name__
+        else cls(size, use_bias=False, **settings)
+    )
     layer.build([None, None, None, 1])
     kernel = np.zeros(layer.get_weights()[0].shape, np.float32)
     kernel[size // 2, size // 2] = 1

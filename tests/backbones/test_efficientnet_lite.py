@@ -17,8 +17,10 @@ needs_weights = pytest.mark.skipif(not has_weights, reason="needs the package ex
 
 def same_padding(cls, config):
     """A rule that undoes the fixed padding, to get the network as it was pretrained."""
-    plain = {adaptation.FixedPaddingConv2D: tf.keras.layers.Conv2D,
-             adaptation.FixedPaddingDepthwiseConv2D: tf.keras.layers.DepthwiseConv2D}.get(cls)
+    plain = {
+        adaptation.FixedPaddingConv2D: tf.keras.layers.Conv2D,
+        adaptation.FixedPaddingDepthwiseConv2D: tf.keras.layers.DepthwiseConv2D,
+    }.get(cls)
     if plain is None:
         return cls, config
     return plain, {**{k: v for k, v in config.items() if k != "shift"}, "padding": "same"}
@@ -27,7 +29,7 @@ def same_padding(cls, config):
 def center_square(photo, side=224):
     height, width = photo.shape[:2]
     left = (width - height) // 2
-    return cv2.resize(photo[:, left:left + height], (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.resize(photo[:, left : left + height], (side, side), interpolation=cv2.INTER_AREA)
 
 
 @needs_weights

@@ -14,8 +14,9 @@ from metrabs.backbones.efficientnetv2 import efficientnetv2
 def test_all_strided_layers_have_fixed_padding_and_the_last_one_is_shifted(build):
     layers = build("efficientnetv2-b0").layers[-1].layers
     strided = [layer for layer in layers if getattr(layer, "strides", (1, 1)) == (2, 2)]
-    assert all(isinstance(layer, (FixedPaddingConv2D, FixedPaddingDepthwiseConv2D))
-               for layer in strided)
+    assert all(
+        isinstance(layer, (FixedPaddingConv2D, FixedPaddingDepthwiseConv2D)) for layer in strided
+    )
     assert [layer.shift for layer in strided] == [0, 0, 0, 0, 1]
 
 
@@ -32,5 +33,10 @@ def test_extra_large_network_has_the_published_size_and_numbers_of_blocks():
     assert names["block7a_dwconv2"] == "efficientnetv2-xl/blocks_86/depthwise_conv2d"
     assert names["block8h_dwconv2"] == "efficientnetv2-xl/blocks_99/depthwise_conv2d"
     strided = [layer.name for layer in network.layers if getattr(layer, "strides", 1) == (2, 2)]
-    assert strided == ["stem_conv", "block2a_expand_conv", "block3a_expand_conv",
-                       "block4a_dwconv2", "block6a_dwconv2"]
+    assert strided == [
+        "stem_conv",
+        "block2a_expand_conv",
+        "block3a_expand_conv",
+        "block4a_dwconv2",
+        "block6a_dwconv2",
+    ]

@@ -30,7 +30,7 @@ def test_one_group_is_ordinary_batch_normalisation(x):
 def test_moving_statistics_advance_once_per_group(x):
     layer = GhostBatchNormalization(4, momentum=0.9)
     layer(tf.ones_like(x), training=True)
-    assert_close(layer.moving_mean, np.full(2, 1 - 0.9 ** 4), rtol=1e-5)
+    assert_close(layer.moving_mean, np.full(2, 1 - 0.9**4), rtol=1e-5)
 
 
 def test_a_training_flag_that_is_a_tensor_selects_the_mode(x):

@@ -13,8 +13,10 @@ RGB = np.array([[[[0.2, 0.4, 1.0]]]], np.float32)
     "scale, expected",
     [
         (input_scaling.plus_minus_one, [-0.6, -0.2, 1.0]),
-        (input_scaling.imagenet_mean_stdev,
-         [(0.2 - 0.485) / 0.229, (0.4 - 0.456) / 0.224, (1 - 0.406) / 0.225]),
+        (
+            input_scaling.imagenet_mean_stdev,
+            [(0.2 - 0.485) / 0.229, (0.4 - 0.456) / 0.224, (1 - 0.406) / 0.225],
+        ),
         (input_scaling.caffe_bgr, [255 - 103.939, 102 - 116.779, 51 - 123.68]),
         (input_scaling.caffe_rgb, [51 - 103.939, 102 - 116.779, 255 - 123.68]),
         (input_scaling.efficientnet_lite, [(51 - 127) / 128, (102 - 127) / 128, 1.0]),

@@ -33,8 +33,8 @@ def _stand_in_for_downloads(monkeypatch, module_name, answer):
 def test_downloaded_weights_arrive_in_the_backbone(name, tmp_path, monkeypatch):
     module_name, constructor, has_top = _FAMILIES[name]
     source = getattr(tf.keras.applications, constructor)(
-        weights=None, include_top=has_top,
-        **({} if has_top else {"input_shape": (None, None, 3)}))
+        weights=None, include_top=has_top, **({} if has_top else {"input_shape": (None, None, 3)})
+    )
     source.set_weights([w + 0.25 for w in source.get_weights()])
     path = str(tmp_path / "weights.h5")
     source.save_weights(path)

@@ -29,12 +29,24 @@ NUM_PARAMETERS = {
     "resnet50v1-5": 23_587_712,
     "resnet50v2": 23_564_800,
 }
-FEATURE_CHANNELS = {"efficientnetv2-b2": 1408, "efficientnetv2-b3": 1536, "resnet18": 512,
-                    "mobilenetv3-small": 1024, "mobilenetv3-small-mini": 1024}
+FEATURE_CHANNELS = {
+    "efficientnetv2-b2": 1408,
+    "efficientnetv2-b3": 1536,
+    "resnet18": 512,
+    "mobilenetv3-small": 1024,
+    "mobilenetv3-small-mini": 1024,
+}
 # One of each family: layer names, and so the rules, are the same in all sizes.
-CENTERS = {"efficientnet-lite0": 16, "efficientnetv2-b0": 16, "mobilenetv3-small": 17,
-           "mobilenetv3-large-mini": 17, "resnet18": 16, "resnet50": 16, "resnet50v1-5": 16,
-           "resnet50v2": 16}
+CENTERS = {
+    "efficientnet-lite0": 16,
+    "efficientnetv2-b0": 16,
+    "mobilenetv3-small": 17,
+    "mobilenetv3-large-mini": 17,
+    "resnet18": 16,
+    "resnet50": 16,
+    "resnet50v1-5": 16,
+    "resnet50v2": 16,
+}
 
 
 def marked_slow(names):
@@ -140,8 +152,10 @@ def test_original_spellings_are_accepted(given, canonical):
         (dict(name="efficientnetv2-s-stride16"), "Unknown backbone"),
         (dict(name="resnet18", stride=16), "Output stride 16 is not supported"),
         (dict(name="efficientnetv2-b0", weights="none", group_norm=True), "is for ResNets"),
-        (dict(name="resnet18", weights="none", group_norm=True, ghost_batch_sizes=(2, 2)),
-         "exclude each other"),
+        (
+            dict(name="resnet18", weights="none", group_norm=True, ghost_batch_sizes=(2, 2)),
+            "exclude each other",
+        ),
         (dict(name="resnet18", proc_side=100), "multiple of 32, not 100"),
         (dict(name="resnet18", weights="imagenet"), "no ImageNet weights of resnet18 to download"),
         (dict(name="efficientnetv2-xl"), "no ImageNet weights of efficientnetv2-xl to download"),

@@ -29,8 +29,14 @@ def test_generated_rows_end_with_the_last_example():
 
 
 def test_the_benchmark_writes_its_named_results(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.cache", "--size=1e3",
-               f"--folder={tmp_path}", f"--json={tmp_path / 'results.json'}"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.cache",
+        "--size=1e3",
+        f"--folder={tmp_path}",
+        f"--json={tmp_path / 'results.json'}",
+    ]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "as a pickled list" in printed and "MISSED" not in printed.split("rss_1e3")[1]
     results = {row["name"]: row for row in json.loads((tmp_path / "results.json").read_text())}

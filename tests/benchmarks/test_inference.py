@@ -20,7 +20,8 @@ def rows(tmp_path, monkeypatch):
     results.update(load_s=1.0, first_call_s=3.0, bare_peak_mb=400.0, peak_mb=500.0)
     bare = {"bare_load_s": 0.5, "bare_first_call_s": 2.0}
     monkeypatch.setattr(
-        inference, "measure_export",
+        inference,
+        "measure_export",
         lambda crop_model: results if crop_model else {**results, **bare},
     )
     monkeypatch.setattr(inference, "build_crop_model", lambda description: None)
@@ -61,4 +62,4 @@ def test_boxes_lie_within_the_image():
         assert image.shape == (height, width, 3)
         assert boxes.shape == (num_boxes, 4)
         ends = boxes[:, :2] + boxes[:, 2:]
-        assert ((boxes >= 0).numpy().all() and (ends <= [width, height]).numpy().all())
+        assert (boxes >= 0).numpy().all() and (ends <= [width, height]).numpy().all()

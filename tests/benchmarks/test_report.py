@@ -27,11 +27,14 @@ def test_without_a_target_nothing_is_missed() -> None:
 def test_table_and_file_have_all_measurements(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report([
-        Measurement("a", 15.0, "ms", 10.0, 1.15),
-        Measurement("b", 8.0, "1/s", 10.0, 0.75, higher_is_better=True),
-        Measurement("c", 3.0, "MB"),
-    ], tmp_path / "out.json")
+    report(
+        [
+            Measurement("a", 15.0, "ms", 10.0, 1.15),
+            Measurement("b", 8.0, "1/s", 10.0, 0.75, higher_is_better=True),
+            Measurement("c", 3.0, "MB"),
+        ],
+        tmp_path / "out.json",
+    )
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[1:] == [
         ["a", "15", "ms", "10", "1.5", "<=", "1.15", "MISSED"],
@@ -39,8 +42,14 @@ def test_table_and_file_have_all_measurements(
         ["c", "3", "MB"],
     ]
     rows = json.loads((tmp_path / "out.json").read_text())
-    assert rows[0] == {"name": "a", "value": 15.0, "unit": "ms", "limit": 10.0, "ratio": 1.5,
-                       "admitted_ratio": 1.15}
+    assert rows[0] == {
+        "name": "a",
+        "value": 15.0,
+        "unit": "ms",
+        "limit": 10.0,
+        "ratio": 1.5,
+        "admitted_ratio": 1.15,
+    }
     assert rows[2]["limit"] is rows[2]["ratio"] is rows[2]["admitted_ratio"] is None
 
 

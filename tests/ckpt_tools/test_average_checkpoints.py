@@ -16,8 +16,10 @@ pytestmark = pytest.mark.usefixtures("tiny_backbone")
     [pytest.param((), 0.5, 0.5, marks=pytest.mark.slow), ((1, 3), 0.25, 0.75)],
 )
 def test_weights_are_the_weighted_mean(weights, first, second, tmp_path):
-    models = [write_checkpoint(tmp_path / name, seed=seed, num_steps=steps)
-              for name, seed, steps in (("a", 1, 4), ("b", 2, 9))]
+    models = [
+        write_checkpoint(tmp_path / name, seed=seed, num_steps=steps)
+        for name, seed, steps in (("a", 1, 4), ("b", 2, 9))
+    ]
     path = average_checkpoints([tmp_path / "a", tmp_path / "b/ckpt-9"], tmp_path / "c", weights)
     assert path == str(tmp_path / "c/ckpt-9")
     averaged = load_crop_model(tmp_path / "c/ckpt-9")
@@ -37,7 +39,8 @@ def test_mean_of_one_model_is_that_model(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "weights", [(1,), (1, -1), (0, 0), (1, np.nan)],
+    "weights",
+    [(1,), (1, -1), (0, 0), (1, np.nan)],
 )
 def test_unusable_weights_are_refused(weights, tmp_path):
     write_checkpoint(tmp_path / "a")

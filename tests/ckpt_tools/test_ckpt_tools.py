@@ -12,8 +12,9 @@ import pytest
 
 import ckpt_tools
 
-COMMANDS = [module.name for module in pkgutil.iter_modules(ckpt_tools.__path__)
-            if not module.ispkg]
+COMMANDS = [
+    module.name for module in pkgutil.iter_modules(ckpt_tools.__path__) if not module.ispkg
+]
 
 
 def run(name, *arguments):

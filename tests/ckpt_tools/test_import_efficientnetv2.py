@@ -119,7 +119,10 @@ def test_the_whole_network_is_covered(tmp_path):
 @pytest.mark.parametrize("flag", ["checkpoint", "source"])
 def test_command_refuses_the_weights_of_another_network(flag, tmp_path, capsys):
     layout.write_name_based_checkpoint(tmp_path / "model", {"v": np.float32(1)})
-    arguments = [f"--{flag}={tmp_path}", "--backbone=efficientnetv2-b0",
-                 f"--output={tmp_path / 'w.h5'}"]
+    arguments = [
+        f"--{flag}={tmp_path}",
+        "--backbone=efficientnetv2-b0",
+        f"--output={tmp_path / 'w.h5'}",
+    ]
     assert command.main(arguments) == 1
     assert "lacks" in capsys.readouterr().err

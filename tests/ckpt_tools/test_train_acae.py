@@ -24,9 +24,13 @@ def predictions(tmp_path):
 def test_command_writes_weights_for_the_joints_of_the_predictions(flag, tmp_path, predictions):
     output = str(tmp_path / "weights.npz")
     arguments = [
-        f"--pred_path={predictions[0]}", f"--test_pred_path={predictions[1]}",
-        f"--{flag}={output}", "--num_latents_sided=4", "--num_latents_central=1",
-        "--num_steps=50", "--zero_below=0.001",
+        f"--pred_path={predictions[0]}",
+        f"--test_pred_path={predictions[1]}",
+        f"--{flag}={output}",
+        "--num_latents_sided=4",
+        "--num_latents_central=1",
+        "--num_steps=50",
+        "--zero_below=0.001",
     ]
     assert command.main(arguments) == 0
     weights = load_affine_weights(output)
@@ -57,8 +61,11 @@ def test_unreadable_predictions_are_explained(tmp_path):
 def test_test_predictions_with_other_joints_are_refused(tmp_path, predictions, capsys):
     other = str(tmp_path / "other.npz")
     np.savez(other, coords3d_pred_cam=np.ones([3, 5, 3]), joint_names=NAMES[::-1])
-    arguments = [f"--pred_path={predictions[0]}", f"--test_pred_path={other}",
-                 f"--output={tmp_path / 'weights.npz'}"]
+    arguments = [
+        f"--pred_path={predictions[0]}",
+        f"--test_pred_path={other}",
+        f"--output={tmp_path / 'weights.npz'}",
+    ]
     assert command.main(arguments) == 1
     assert "--test_pred_path" in capsys.readouterr().err
 

@@ -28,8 +28,11 @@ def random_example_3d(seed: int, dataset: str = "a", num_missing: int = 2) -> Po
     coords = rng.normal(0, 400, (JOINTS.num_joints, 3)).astype(np.float32)
     coords[rng.choice(JOINTS.num_joints, num_missing, replace=False)] = np.nan
     return Pose3DExample(
-        image_path=f"{dataset}/{seed}.jpg", world_coords=coords,
-        bbox=np.array([30.5, 20, 90, 80], np.float32), camera=random_camera(rng), dataset=dataset,
+        image_path=f"{dataset}/{seed}.jpg",
+        world_coords=coords,
+        bbox=np.array([30.5, 20, 90, 80], np.float32),
+        camera=random_camera(rng),
+        dataset=dataset,
         image=rng.integers(0, 255, (120, 160, 3)).astype(np.uint8),
     )
 
@@ -40,7 +43,9 @@ def random_example_2d(seed: int, dataset: str = "p") -> Pose2DExample:
     coords = rng.uniform(20, 110, (JOINTS.num_joints, 2)).astype(np.float32)
     coords[0] = np.nan
     return Pose2DExample(
-        image_path=f"{dataset}/{seed}.jpg", coords=coords, dataset=dataset,
+        image_path=f"{dataset}/{seed}.jpg",
+        coords=coords,
+        dataset=dataset,
         bbox=np.array([30, 20, 70, 95], np.float32),
         image=rng.integers(0, 255, (120, 160, 3)).astype(np.uint8),
     )

@@ -12,7 +12,8 @@ from metrabs.geometry.camera import Camera
 from metrabs.skeletons.tables import dataset_joint_info
 
 CAMERA = Camera(
-    optical_center=[0, -4000, 0], rot_world_to_cam=[[1, 0, 0], [0, 0, -1], [0, 1, 0]],
+    optical_center=[0, -4000, 0],
+    rot_world_to_cam=[[1, 0, 0], [0, 0, -1], [0, 1, 0]],
     intrinsic_matrix=[[200, 0, 128], [0, 200, 128], [0, 0, 1]],
 )
 BOX = np.array([0, 0, 256, 256], np.float32)
@@ -29,7 +30,9 @@ def example_3d(dataset: str, seed: int, **changes) -> Pose3DExample:
     """Returns an example with all joints of its dataset."""
     fields = {
         "image_path": f"{dataset}_downscaled/{seed:06d}_0.jpg",
-        "world_coords": person(dataset, seed), "bbox": BOX, "camera": CAMERA,
+        "world_coords": person(dataset, seed),
+        "bbox": BOX,
+        "camera": CAMERA,
         "dataset": f"{dataset}_variant",  # merging writes the name of the member
     }
     return Pose3DExample(**{**fields, **changes})
@@ -40,7 +43,8 @@ def example_2d(dataset: str, seed: int) -> Pose2DExample:
     joint_info = dataset_joint_info(dataset, merged_names=False)
     coords = np.random.default_rng(seed).uniform(0, 256, (joint_info.num_joints, 2))
     return Pose2DExample(
-        f"{dataset}_downscaled/{seed}.jpg", coords.astype(np.float32), BOX, dataset)
+        f"{dataset}_downscaled/{seed}.jpg", coords.astype(np.float32), BOX, dataset
+    )
 
 
 def write_member(folder: pathlib.Path, dataset: str, splits: dict, joint_info=None) -> None:
@@ -53,7 +57,8 @@ def write_member(folder: pathlib.Path, dataset: str, splits: dict, joint_info=No
         joint_info: default: the dataset's own joints.
     """
     examples = {
-        split: [example_3d(dataset, i) for i in range(content)] if isinstance(content, int)
+        split: [example_3d(dataset, i) for i in range(content)]
+        if isinstance(content, int)
         else content
         for split, content in splits.items()
     }

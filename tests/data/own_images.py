@@ -13,9 +13,19 @@ from metrabs.geometry.camera import Camera
 
 JOINT_NAMES = ["pelv", "neck", "head", "lsho", "rsho", "lwri", "rwri", "lank", "rank"]
 EDGES = "head-neck-pelv-lank,neck-lsho-lwri"
-_BODY_M = np.array([
-    [0, 0, 1.0], [0, 0, 1.5], [0, 0, 1.7], [-0.2, 0, 1.45], [0.2, 0, 1.45], [-0.4, -0.2, 1.0],
-    [0.4, -0.2, 1.0], [-0.15, 0, 0.1], [0.15, 0, 0.1]])
+_BODY_M = np.array(
+    [
+        [0, 0, 1.0],
+        [0, 0, 1.5],
+        [0, 0, 1.7],
+        [-0.2, 0, 1.45],
+        [0.2, 0, 1.45],
+        [-0.4, -0.2, 1.0],
+        [0.4, -0.2, 1.0],
+        [-0.15, 0, 0.1],
+        [0.15, 0, 0.1],
+    ]
+)
 CAMERA = {
     "intrinsics": [[500, 0, 160], [0, 500, 120], [0, 0, 1]],
     "rotation": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
@@ -33,8 +43,11 @@ def person_m(seed: int) -> np.ndarray:
 def camera_mm() -> Camera:
     """Returns the camera of all pictures."""
     return Camera(
-        optical_center=np.array(CAMERA["position"]) * 1000, rot_world_to_cam=CAMERA["rotation"],
-        intrinsic_matrix=CAMERA["intrinsics"], distortion_coeffs=CAMERA["distortion"])
+        optical_center=np.array(CAMERA["position"]) * 1000,
+        rot_world_to_cam=CAMERA["rotation"],
+        intrinsic_matrix=CAMERA["intrinsics"],
+        distortion_coeffs=CAMERA["distortion"],
+    )
 
 
 def write_pictures(folder: pathlib.Path, num: int) -> list[str]:
@@ -62,7 +75,9 @@ def json_lines(names: list[str]) -> list[dict]:
     head = {"joints": JOINT_NAMES, "edges": EDGES, "unit": "m", "cameras": {"front": CAMERA}}
     examples = [
         {
-            "image": name, "camera": "front", "split": "valid" if seed % 4 == 3 else "train",
+            "image": name,
+            "camera": "front",
+            "split": "valid" if seed % 4 == 3 else "train",
             "joints3d": dict(zip(JOINT_NAMES, person_m(seed).tolist())),
             "mask": name.replace(".jpg", "_mask.png"),
         }

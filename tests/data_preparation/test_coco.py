@@ -28,9 +28,11 @@ def test_people_with_enough_joints_are_kept_and_numbered(dataset):
     folder = "coco_downscaled_multi"
     assert [e.image_path for e in dataset.train] == [
         f"{folder}/train2014/COCO_train2014_000000000001_00.jpg",
-        f"{folder}/train2014/COCO_train2014_000000000001_01.jpg"]
+        f"{folder}/train2014/COCO_train2014_000000000001_01.jpg",
+    ]
     assert [e.image_path for e in dataset.valid] == [
-        f"{folder}/val2014/COCO_val2014_000000000003_00.jpg"]
+        f"{folder}/val2014/COCO_val2014_000000000003_00.jpg"
+    ]
 
 
 def test_joints_are_where_the_crops_show_them(root, dataset):
@@ -47,7 +49,7 @@ def test_masks_are_those_of_the_polygons(dataset):
         mask = decode_mask(example.mask)
         left, top, width, height = example.bbox
         expected = np.zeros_like(mask)
-        expected[round(top):round(top + height), round(left):round(left + width)] = 1
+        expected[round(top) : round(top + height), round(left) : round(left + width)] = 1
         assert np.mean(mask != expected) < 0.02
 
 
@@ -59,7 +61,8 @@ def test_report_counts_what_was_left_out(report):
 def test_people_who_overlap_others_can_be_left_out(root, tmp_path):
     report = prepare(Coco(single_person=True), Setup(str(root)), tmp_path, num_workers=0)
     assert {name: path.name for name, path in report.caches.items()} == {
-        "coco_single_person": "coco_single_person.pkl"}
+        "coco_single_person": "coco_single_person.pkl"
+    }
     dataset = open_cache(report.caches["coco_single_person"])
     # The joints of A and B that are labelled lie in boxes that do not meet.
     assert len(dataset.train) == 2
@@ -83,12 +86,15 @@ def test_masks_are_read_from_polygons_and_run_lengths():
     np.testing.assert_array_equal(mask_of(encode_mask(mask, use_zlib=False), 60, 40), mask)
 
 
-@pytest.mark.parametrize(("polygon", "area_px"), [
-    ([0, 0, 40, 0, 40, 60, 0, 60], 2400),  # the whole image
-    ([-5, -5, 100, -5, 100, 100, -5, 100], 2400),  # more than the image
-    ([0, 0, 40, 0, 0, 40], 800),  # half of 40 x 40
-    ([20, 10, 30, 20, 20, 30, 10, 20], 200),  # half of 20 x 20
-])
+@pytest.mark.parametrize(
+    ("polygon", "area_px"),
+    [
+        ([0, 0, 40, 0, 40, 60, 0, 60], 2400),  # the whole image
+        ([-5, -5, 100, -5, 100, 100, -5, 100], 2400),  # more than the image
+        ([0, 0, 40, 0, 0, 40], 800),  # half of 40 x 40
+        ([20, 10, 30, 20, 20, 30, 10, 20], 200),  # half of 20 x 20
+    ],
+)
 def test_masks_have_the_areas_of_their_polygons(polygon, area_px):
     num_edge_pixels = 0 if area_px == 2400 else 40  # slanted edges cut them
     assert abs((mask_of([polygon], 60, 40) > 0).sum() - area_px) <= num_edge_pixels / 2
@@ -100,10 +106,18 @@ def test_masks_of_several_polygons_are_their_union():
     assert not mask_of([], 60, 40).any()
 
 
-@pytest.mark.parametrize("polygon", [
-    [1, 2, 3, 4], [1, 2, 3, 4, 5, 6, 7], [0, 0, 1, 0, 1e12, 1], [0, 0, 1, 0, float("nan"), 1],
-    "polygon", [[1, 2], [3, 4], [5, 6]], None,
-])
+@pytest.mark.parametrize(
+    "polygon",
+    [
+        [1, 2, 3, 4],
+        [1, 2, 3, 4, 5, 6, 7],
+        [0, 0, 1, 0, 1e12, 1],
+        [0, 0, 1, 0, float("nan"), 1],
+        "polygon",
+        [[1, 2], [3, 4], [5, 6]],
+        None,
+    ],
+)
 def test_damaged_polygons_are_refused(polygon):
     with pytest.raises(UserError, match="polygon that is not a list x1, y1"):
         mask_of([polygon], 60, 40)
@@ -117,11 +131,16 @@ def test_broken_images_are_left_out_and_missing_ones_are_named(tmp_path):
     assert report.num_examples == {"train": 2} and not report.failures
     assert report.issues.entries["skipped", "broken image"].count == 1
     with pytest.raises(UserError, match="val2014.*000000000003.jpg' cannot be decoded"):
-        prepare(Coco(single_person=True), Setup(str(tmp_path), strict=True), tmp_path / "cache",
-                num_workers=0)
+        prepare(
+            Coco(single_person=True),
+            Setup(str(tmp_path), strict=True),
+            tmp_path / "cache",
+            num_workers=0,
+        )
     image.rename(image.with_name("other.jpg"))
-    report = prepare(Coco(single_person=True), Setup(str(tmp_path)), tmp_path / "cache",
-                     num_workers=0)
+    report = prepare(
+        Coco(single_person=True), Setup(str(tmp_path)), tmp_path / "cache", num_workers=0
+    )
     assert "000000000003.jpg' does not exist" in report.failures["val2014/000000"]
 
 

@@ -15,11 +15,12 @@ def test_the_mask_darkens_what_is_outside():
     mask = np.zeros((120, 160), np.uint8)
     mask[20:100, 30:120] = 1
     with_mask = example_sheet._stored_image_preview(
-        dataclasses.replace(bare, mask=encode_mask(mask)), JOINTS)
+        dataclasses.replace(bare, mask=encode_mask(mask)), JOINTS
+    )
     without = example_sheet._stored_image_preview(bare, JOINTS)
     scale = with_mask.shape[0] // 120
     assert with_mask[: 4 * scale].mean() < 0.6 * without[: 4 * scale].mean()
-    inside = np.s_[50 * scale:60 * scale, 60 * scale:70 * scale]
+    inside = np.s_[50 * scale : 60 * scale, 60 * scale : 70 * scale]
     assert np.array_equal(with_mask[inside], without[inside])
 
 

@@ -51,7 +51,7 @@ def test_a_json_manifest_becomes_a_dataset_of_small_crops(root):
     mask = decode_mask(example.mask)
     assert mask.shape == crop.shape[:2]
     # The person is drawn in one colour, which must lie under the mask in the crop, too.
-    is_person = (np.abs(crop.astype(int) - [30, 60, 200]).max(axis=2) < 40)
+    is_person = np.abs(crop.astype(int) - [30, 60, 200]).max(axis=2) < 40
     assert is_person[cv2.erode(mask, np.ones((5, 5))) > 0].mean() > 0.95
     points = example.camera.world_to_image(example.world_coords)
     rounded = np.round(points).astype(int)
@@ -61,8 +61,14 @@ def test_a_json_manifest_becomes_a_dataset_of_small_crops(root):
 def test_a_csv_manifest_can_keep_the_full_images(root):
     names = write_pictures(root / "own", 3)
     manifest = write_csv(root / "own" / "people.csv", names)
-    build(f"--manifest={manifest}", "--name=mine", f"--cameras={root / 'own' / 'cameras.json'}",
-          "--edges=head-neck-pelv", "--unit=m", "--nocrops")
+    build(
+        f"--manifest={manifest}",
+        "--name=mine",
+        f"--cameras={root / 'own' / 'cameras.json'}",
+        "--edges=head-neck-pelv",
+        "--unit=m",
+        "--nocrops",
+    )
     example = open_dataset("mine").train[1]
     assert example.image_path == "own/001.jpg" and example.bbox.tolist() == [60, 10, 200, 225]
     assert not (root / "mine_downscaled").exists()
@@ -127,7 +133,9 @@ def test_the_how_to_leads_to_a_hundred_training_steps(tmp_path):
     names = write_pictures(tmp_path / "own", 24)
     write_json(tmp_path / "own" / "people.jsonl", json_lines(names))
     commands = [
-        line for block in how_to_blocks("sh") for line in block.replace("\\\n", " ").splitlines()
+        line
+        for block in how_to_blocks("sh")
+        for line in block.replace("\\\n", " ").splitlines()
         if line.startswith("python") and "--unit" not in line and "pack_images" not in line
     ]
     assert len(commands) == 3

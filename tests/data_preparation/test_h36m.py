@@ -53,28 +53,33 @@ def test_joints_are_where_the_crops_show_them(root, report, cache):
     examples = [*dataset.train, *(e for e in dataset.test if "Greeting 1" in e.image_path)]
     for example in examples:
         assert check_markers(root, example, markers) == dataset.joint_info.num_joints
-        assert (example.dataset, example.activity_name) in [("h36m", "Walking"),
-                                                            ("h36m", "Greeting")]
+        assert (example.dataset, example.activity_name) in [
+            ("h36m", "Walking"),
+            ("h36m", "Greeting"),
+        ]
 
 
 def test_world_coordinates_are_those_of_the_files(dataset):
     # The pelvis is the first joint of the files and the last one here.
     frame_85 = next(e for e in dataset.train if e.image_path.endswith("000085.jpg"))
-    np.testing.assert_allclose(
-        frame_85.world_coords[-1], fake.source_poses()[85, 0], atol=1e-3)
+    np.testing.assert_allclose(frame_85.world_coords[-1], fake.source_poses()[85, 0], atol=1e-3)
 
 
 def test_shifted_activities_of_subject_9_are_corrected(root, dataset):
     shifted, right = (
         next(e for e in dataset.test if f"{activity}.{fake.CAMERAS[0]}" in e.image_path)
-        for activity in ("Greeting", "Greeting 1"))
+        for activity in ("Greeting", "Greeting 1")
+    )
     np.testing.assert_allclose(
-        shifted.world_coords - right.world_coords, np.broadcast_to([-200, 0, 0], (25, 3)),
-        atol=1e-3)
+        shifted.world_coords - right.world_coords,
+        np.broadcast_to([-200, 0, 0], (25, 3)),
+        atol=1e-3,
+    )
     # The crop follows the corrected box: the person's true place is off its middle by 20 cm.
     pixels_per_mm = shifted.camera.intrinsic_matrix[0, 0] / 4450
     pelvis_in_box = [
-        e.camera.world_to_image(right.world_coords[-1])[0] - e.bbox[0] for e in (right, shifted)]
+        e.camera.world_to_image(right.world_coords[-1])[0] - e.bbox[0] for e in (right, shifted)
+    ]
     assert abs(pelvis_in_box[1] - pelvis_in_box[0]) == pytest.approx(200 * pixels_per_mm, rel=0.2)
 
 
@@ -133,7 +138,8 @@ def test_rejects_an_unknown_camera(root):
 
 @pytest.mark.parametrize("num_boxes", [fake.NUM_FRAMES - 2, fake.NUM_FRAMES + 2])
 def test_poses_and_boxes_are_cut_to_the_shorter_before_they_are_corrected(
-        root, tmp_path, num_boxes):
+    root, tmp_path, num_boxes
+):
     recording = Recording(9, "Greeting", fake.CAMERAS[0])
     fake.make_h36m(tmp_path, {9: ["Greeting"]}, fake.CAMERAS[:1])
     folder = tmp_path / "h36m"
@@ -152,6 +158,8 @@ def test_the_partial_variant_shows_people_smaller(root, dataset, tmp_path):
     wide = open_cache(report.caches["h36m_alljoints_partial"]).train[0]
     usual = dataset.train[0]
     assert wide.image_path == usual.image_path.replace("downscaled", "downscaled_partial")
-    shares = [np.prod(e.bbox[2:]) / read_image(str(root / e.image_path))[..., 0].size
-              for e in (usual, wide)]
+    shares = [
+        np.prod(e.bbox[2:]) / read_image(str(root / e.image_path))[..., 0].size
+        for e in (usual, wide)
+    ]
     assert shares[1] < 0.9 * shares[0]  # the images end soon

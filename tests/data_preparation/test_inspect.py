@@ -33,9 +33,16 @@ def root(tmp_path, monkeypatch):
     mask = np.zeros((120, 160), np.uint8)
     mask[20:100, 30:120] = 1
     stored[0] = dataclasses.replace(stored[0], mask=encode_mask(mask))
-    write_cache(tmp_path / "cache" / "three.pkl", PoseDataset(
-        "three", JOINTS, stored[:9], samples_per_batch={"a": 1, "b": 2},
-        bone_lengths_mm={"train": np.ones(5)}))
+    write_cache(
+        tmp_path / "cache" / "three.pkl",
+        PoseDataset(
+            "three",
+            JOINTS,
+            stored[:9],
+            samples_per_batch={"a": 1, "b": 2},
+            bone_lengths_mm={"train": np.ones(5)},
+        ),
+    )
     write_cache(tmp_path / "cache" / "two.pkl", PoseDataset("two", JOINTS, valid=stored[9:]))
     return tmp_path
 
@@ -83,11 +90,14 @@ def test_the_counts_are_also_written_and_plotted(root):
     assert cv2.imread(str(root / "a.png")) is not None
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["--index=9"], "no example 9; the split has 9"),
-    (["--index=x"], "--index takes ints"),
-    (["--split=test", "--output=a.png"], "'test' of three has no examples"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--index=9"], "no example 9; the split has 9"),
+        (["--index=x"], "--index takes ints"),
+        (["--split=test", "--output=a.png"], "'test' of three has no examples"),
+    ],
+)
 def test_mistakes_are_reported(root, arguments, message):
     with pytest.raises(UserError, match=message):
         run("three", *arguments)
@@ -95,6 +105,8 @@ def test_mistakes_are_reported(root, arguments, message):
 
 def test_the_module_can_be_run(root):
     done = subprocess.run(
-        [sys.executable, "-m", "data_preparation.inspect", "nowhere"], capture_output=True,
-        text=True)
+        [sys.executable, "-m", "data_preparation.inspect", "nowhere"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and done.stderr.startswith("error: Dataset 'nowhere'")

@@ -39,7 +39,8 @@ def read(path, **options):
 
 def test_json_examples_are_read_with_everything(folder, names):
     joint_info, examples = read(
-        write_json(folder / "people.jsonl", json_lines(names)), dataset="own")
+        write_json(folder / "people.jsonl", json_lines(names)), dataset="own"
+    )
     assert joint_info.names == JOINT_NAMES and len(joint_info.edges) == 8
     assert [split for split, _ in examples] == ["train", "train", "train", "valid"]
     for seed, (_, example) in enumerate(examples):
@@ -54,7 +55,8 @@ def test_json_examples_are_read_with_everything(folder, names):
 def test_csv_examples_are_the_same(folder, names):
     path = write_csv(folder / "people.csv", names)
     joint_info, examples = read(
-        path, cameras_path=folder / "cameras.json", edges="head-neck-pelv", unit="m")
+        path, cameras_path=folder / "cameras.json", edges="head-neck-pelv", unit="m"
+    )
     assert joint_info.names == JOINT_NAMES and len(joint_info.edges) == 2
     for seed, (split, example) in enumerate(examples):
         assert split == "train" and example.bbox.tolist() == [60, 10, 200, 225]
@@ -92,29 +94,46 @@ def test_empty_csv_cells_are_unknown_joints(folder, names):
 
 
 MISTAKES = {
-    "image": [(None, "is missing"), ("nowhere.jpg", "does not exist"), (5, "must be a path"),
-              ("people.jsonl", "cannot be decoded")],
-    "camera": [("back", "'back' is not described; described are: front"), (7, "must be the name"),
-               ({"intrinsics": [[1, 2], [3, 4]]}, "'intrinsics' must be 3 x 3 numbers"),
-               ({**CAMERA, "focal": 5}, "unknown entry 'focal'"),
-               ({**CAMERA, "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, -1]]}, "not a rotation"),
-               ({**CAMERA, "distortion": [1, 2]}, "2 lens distortion coefficients")],
-    "joints3d": [({"nose": [1, 2, 3]}, "unknown joint 'nose'"), ({}, "no joint at all"),
-                 ({"pelv": [1, 2]}, "'pelv' must be 3 numbers"), ([[1, 2, 3]], "list of 9 points"),
-                 ({"pelv": ["a", 2, 3]}, "'pelv' must be 3 numbers"),
-                 ({"pelv": [0, -9, 1]}, "'pelv' is behind the camera"),
-                 ({"pelv": [9, 0, 1]}, "no joint is inside the image"),
-                 ((1000 * person_m(0)).tolist(), "which no person does; state the unit")],
-    "box": [([1, 2, 3], "must be 4 numbers"), ([0, 0, 0, 5], "size above 0"),
-            ([400, 0, 9, 9], "outside the image of 320 x 240"), ([0, 0, 4, 4], "holds no joint")],
+    "image": [
+        (None, "is missing"),
+        ("nowhere.jpg", "does not exist"),
+        (5, "must be a path"),
+        ("people.jsonl", "cannot be decoded"),
+    ],
+    "camera": [
+        ("back", "'back' is not described; described are: front"),
+        (7, "must be the name"),
+        ({"intrinsics": [[1, 2], [3, 4]]}, "'intrinsics' must be 3 x 3 numbers"),
+        ({**CAMERA, "focal": 5}, "unknown entry 'focal'"),
+        ({**CAMERA, "rotation": [[1, 0, 0], [0, 1, 0], [0, 0, -1]]}, "not a rotation"),
+        ({**CAMERA, "distortion": [1, 2]}, "2 lens distortion coefficients"),
+    ],
+    "joints3d": [
+        ({"nose": [1, 2, 3]}, "unknown joint 'nose'"),
+        ({}, "no joint at all"),
+        ({"pelv": [1, 2]}, "'pelv' must be 3 numbers"),
+        ([[1, 2, 3]], "list of 9 points"),
+        ({"pelv": ["a", 2, 3]}, "'pelv' must be 3 numbers"),
+        ({"pelv": [0, -9, 1]}, "'pelv' is behind the camera"),
+        ({"pelv": [9, 0, 1]}, "no joint is inside the image"),
+        ((1000 * person_m(0)).tolist(), "which no person does; state the unit"),
+    ],
+    "box": [
+        ([1, 2, 3], "must be 4 numbers"),
+        ([0, 0, 0, 5], "size above 0"),
+        ([400, 0, 9, 9], "outside the image of 320 x 240"),
+        ([0, 0, 4, 4], "holds no joint"),
+    ],
     "split": [("training", "must be one of train, valid, test")],
     "mask": [("nowhere.png", "is not there"), ("../small.png", "is 5 x 4 pixels")],
     "bbox": [([1, 2, 3, 4], "is unknown; known are image")],
 }
 
 
-@pytest.mark.parametrize("field, value, message", [
-    (field, value, message) for field, cases in MISTAKES.items() for value, message in cases])
+@pytest.mark.parametrize(
+    "field, value, message",
+    [(field, value, message) for field, cases in MISTAKES.items() for value, message in cases],
+)
 def test_mistakes_are_reported_by_line_and_field(folder, names, field, value, message):
     import cv2
 
@@ -129,12 +148,16 @@ def test_mistakes_are_reported_by_line_and_field(folder, names, field, value, me
         read(path)
 
 
-@pytest.mark.parametrize("head, message", [
-    ({"joints": []}, "field 'joints': must list"), ({"joints": ["lank"]}, "no partner 'rank'"),
-    ({"edges": "neck-nose"}, "field 'edges': has the unknown joint 'nose'"),
-    ({"unit": "inch"}, "field 'unit': must be mm, cm or m"),
-    ({"image": "a.jpg"}, "field 'image': is unknown; the first line has joints"),
-])
+@pytest.mark.parametrize(
+    "head, message",
+    [
+        ({"joints": []}, "field 'joints': must list"),
+        ({"joints": ["lank"]}, "no partner 'rank'"),
+        ({"edges": "neck-nose"}, "field 'edges': has the unknown joint 'nose'"),
+        ({"unit": "inch"}, "field 'unit': must be mm, cm or m"),
+        ({"image": "a.jpg"}, "field 'image': is unknown; the first line has joints"),
+    ],
+)
 def test_mistakes_in_the_first_line_are_reported(folder, names, head, message):
     first, *rest = json_lines(names[:1])
     first = {**first, **head, **({"edges": ""} if head.get("joints") else {})}
@@ -152,13 +175,16 @@ def test_lines_that_are_not_json_are_reported(folder, names):
         read(path)
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda h, r: (h.replace("pelv_z", "pelv_w"), r), "line 1, field 'pelv_w': is unknown"),
-    (lambda h, r: (h.replace("image", "img_x"), r), "line 1, field 'image': is missing"),
-    (lambda h, r: (h, r.replace("front", "front,9")), "line 2: has another number of cells"),
-    (lambda h, r: (h, r.replace("60,10", "60,ten")), "line 2, field 'top': must be a number"),
-    (lambda h, r: (h, r.replace("000.jpg", "999.jpg")), "line 2, field 'image': .*not exist"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda h, r: (h.replace("pelv_z", "pelv_w"), r), "line 1, field 'pelv_w': is unknown"),
+        (lambda h, r: (h.replace("image", "img_x"), r), "line 1, field 'image': is missing"),
+        (lambda h, r: (h, r.replace("front", "front,9")), "line 2: has another number of cells"),
+        (lambda h, r: (h, r.replace("60,10", "60,ten")), "line 2, field 'top': must be a number"),
+        (lambda h, r: (h, r.replace("000.jpg", "999.jpg")), "line 2, field 'image': .*not exist"),
+    ],
+)
 def test_mistakes_in_csv_are_reported(folder, names, change, message):
     path = write_csv(folder / "people.csv", names[:1])
     path.write_text("\n".join(change(*path.read_text().splitlines())) + "\n")
@@ -199,21 +225,31 @@ def test_sides_may_be_spelled_out(folder, names):
     lines = json_lines(names[:1])
     text = json.dumps(lines[1]).replace('"l', '"left_').replace('"r', '"right_')
     lines[0]["joints"] = [
-        {"l": "left_", "r": "right_"}.get(name[0], name[0]) + name[1:] for name in JOINT_NAMES]
+        {"l": "left_", "r": "right_"}.get(name[0], name[0]) + name[1:] for name in JOINT_NAMES
+    ]
     lines[0]["edges"] = "head-neck-left_sho-left_wri"
     joint_info, [(_, example)] = read(
-        write_json(folder / "people.jsonl", [lines[0], json.loads(text)]))
+        write_json(folder / "people.jsonl", [lines[0], json.loads(text)])
+    )
     assert joint_info.names == JOINT_NAMES and len(joint_info.edges) == 5
     assert np.allclose(example.world_coords, 1000 * person_m(0), atol=1e-2)
 
 
-@pytest.mark.parametrize("line, field", [
-    ('{"image": "a\\u0000b", "camera": "front", "joints3d": {}}', "image"),
-    ('{"image": "000.jpg", "camera": "front", "joints3d": {"pelv": [1' + "0" * 400 + ', 0, 0]}}',
-     "joints3d"),
-    ('{"image": "000.jpg", "camera": "front", "joints3d": {}, "split": ["train"]}', "split"),
-    ("[" * 100_000, None), ('{"image": 1' + "0" * 5000 + "}", None),
-])
+@pytest.mark.parametrize(
+    "line, field",
+    [
+        ('{"image": "a\\u0000b", "camera": "front", "joints3d": {}}', "image"),
+        (
+            '{"image": "000.jpg", "camera": "front", "joints3d": {"pelv": [1'
+            + "0" * 400
+            + ", 0, 0]}}",
+            "joints3d",
+        ),
+        ('{"image": "000.jpg", "camera": "front", "joints3d": {}, "split": ["train"]}', "split"),
+        ("[" * 100_000, None),
+        ('{"image": 1' + "0" * 5000 + "}", None),
+    ],
+)
 def test_odd_values_are_one_line(folder, names, line, field):
     path = write_json(folder / "people.jsonl", json_lines([]))
     path.write_text(path.read_text() + line + "\n")

@@ -19,10 +19,12 @@ def detections():
     return {
         "images/000000001.jpg": [
             [*boxes.expand(fake.box_of("whole"), 1.1), 0.9],
-            [*boxes.expand(fake.box_of("few"), 1.1), 0.9]],
+            [*boxes.expand(fake.box_of("few"), 1.1), 0.9],
+        ],
         "images/000000002.jpg": [
             [*boxes.expand(fake.box_of("alone"), 1.3), 0.6],
-            [*boxes.expand(fake.box_of("alone"), 1.2), 0.4]],
+            [*boxes.expand(fake.box_of("alone"), 1.2), 0.4],
+        ],
         "images/000000003.jpg": [[0, 0, 400, 400, 0.9]],
     }
 
@@ -52,9 +54,9 @@ def test_detected_people_with_enough_joints_are_cropped(root):
     report, dataset = run(root, detections())
     assert [example.image_path for example in dataset.train] == [
         f"mpii_downscaled_yolo_nofilt/images/{name}.jpg"
-        for name in ("000000001_00", "000000002_00")]
-    assert reasons_of(report) == {
-        "too few joints": 1, "no detection of an annotated person": 1}
+        for name in ("000000001_00", "000000002_00")
+    ]
+    assert reasons_of(report) == {"too few joints": 1, "no detection of an annotated person": 1}
 
 
 def test_joints_are_where_the_crops_show_them(root):
@@ -92,7 +94,8 @@ def test_of_ten_joints_more_than_six_are_needed(root):
     report, dataset = run(root, detections(), "yolo")
     # Of the eight joints of the person in the second image, pelvis and thorax do not count.
     assert [example.image_path for example in dataset.train] == [
-        "mpii_downscaled_yolo/images/000000001_00.jpg"]
+        "mpii_downscaled_yolo/images/000000001_00.jpg"
+    ]
     assert reasons_of(report)["too few joints"] == 2
     names = "rank rkne rhip lhip lkne lank rwri relb lelb lwri".split()
     assert list(dataset.joint_info.names) == names
@@ -104,7 +107,8 @@ def test_plain_variant_has_people_apart_from_others(root):
     # Names have the place among all rectangles; the first one of the second image is empty.
     assert [example.image_path for example in dataset.train] == [
         f"mpii_downscaled/images/{name}.jpg"
-        for name in ("000000001_01", "000000002_01", "000000002_02")]
+        for name in ("000000001_01", "000000002_01", "000000002_02")
+    ]
     assert reasons_of(report) == {"person close to others": 1}
     assert {example.dataset for example in dataset.train} == {"mpii"}
 
@@ -135,10 +139,12 @@ def test_boxes_of_the_plain_variant_are_squares_around_the_annotated_position(ro
 
 
 def test_plain_variant_leaves_out_people_without_a_position(root):
-    rectangles = [fake.Rectangle(fake.joints_px("alone"), place)
-                  for place in (None, fake.PLACES["alone"])]
-    fake.write_annotations(root / "mpii", {"000000001.jpg": [], "000000002.jpg": rectangles},
-                           is_training=[1, 1])
+    rectangles = [
+        fake.Rectangle(fake.joints_px("alone"), place) for place in (None, fake.PLACES["alone"])
+    ]
+    fake.write_annotations(
+        root / "mpii", {"000000001.jpg": [], "000000002.jpg": rectangles}, is_training=[1, 1]
+    )
     report, dataset = run_plain(root)
     assert [e.image_path for e in dataset.train] == ["mpii_downscaled/images/000000002_01.jpg"]
     assert reasons_of(report) == {"no position or scale": 1}
@@ -146,13 +152,16 @@ def test_plain_variant_leaves_out_people_without_a_position(root):
 
 @pytest.mark.parametrize("are_alone", [[True], [True, True], [False, True], [False, False]])
 def test_people_in_a_single_image_are_found(root, are_alone):
-    rectangles = [fake.Rectangle(fake.joints_px("alone"), fake.PLACES["alone"], is_alone)
-                  for is_alone in are_alone]
+    rectangles = [
+        fake.Rectangle(fake.joints_px("alone"), fake.PLACES["alone"], is_alone)
+        for is_alone in are_alone
+    ]
     fake.write_annotations(root / "mpii", {"000000002.jpg": rectangles}, is_training=[1])
     report, dataset = run_plain(root)
     assert [int(e.image_path[-6:-4]) for e in dataset.train] == list(np.flatnonzero(are_alone))
     assert reasons_of(report) == (
-        {} if all(are_alone) else {"person close to others": are_alone.count(False)})
+        {} if all(are_alone) else {"person close to others": are_alone.count(False)}
+    )
 
 
 def test_variants_do_not_touch_each_other(root):
@@ -161,8 +170,10 @@ def test_variants_do_not_touch_each_other(root):
     for variant in ("yolo_nofilt", "yolo"):
         run(root, detections(), variant)
     assert {path.name for path in (root / "cache").iterdir()} == {
-        f"mpii{suffix}{end}" for suffix in ("", "_yolo_nofilt", "_yolo")
-        for end in (".pkl", "_report.txt")}
+        f"mpii{suffix}{end}"
+        for suffix in ("", "_yolo_nofilt", "_yolo")
+        for end in (".pkl", "_report.txt")
+    }
     assert all(path.read_bytes() == content for path, content in first.items())
 
 

@@ -19,8 +19,9 @@ from metrabs.geometry import boxes
 from tests.data_preparation.fakes import tdhp as fake
 from tests.data_preparation.fakes.toolkit import PALETTE, check_markers, project
 
-CONVERTER = MuCo(num_composites=4, subjects=(1, 2), sequence_numbers=(1,), cameras=(0, 1),
-                 first_frame=0)
+CONVERTER = MuCo(
+    num_composites=4, subjects=(1, 2), sequence_numbers=(1,), cameras=(0, 1), first_frame=0
+)
 VIEWS = [View(subject, 1, camera) for subject in (1, 2) for camera in (0, 1)]
 
 
@@ -62,17 +63,19 @@ def test_frames_that_move_by_the_threshold_are_extracted(extracted):
 
 
 def test_visible_joints_are_where_the_crops_show_them(root, report, examples, extracted):
-    markers = [fake.MARKERS[name] for name in
-               open_cache(report.caches["muco"]).joint_info.names]
+    markers = [fake.MARKERS[name] for name in open_cache(report.caches["muco"]).joint_info.names]
     num_found = []
     for example in examples:
         composition, person = composition_of(example, extracted)
         mask = decode_mask(example.mask)
         solid = cv2.erode(mask, np.ones((13, 13), np.uint8), borderValue=0)
         x, y = example.camera.world_to_image(example.world_coords).round().astype(int).T
-        is_seen = np.array([
-            0 <= u < mask.shape[1] and 0 <= v < mask.shape[0] and bool(solid[v, u])
-            for u, v in zip(x, y)])
+        is_seen = np.array(
+            [
+                0 <= u < mask.shape[1] and 0 <= v < mask.shape[0] and bool(solid[v, u])
+                for u, v in zip(x, y)
+            ]
+        )
         coords = np.where(is_seen[:, np.newaxis], example.world_coords, np.nan)
         shown = dataclasses.replace(example, world_coords=coords)
         palette = 255 * (PALETTE / 255) ** composition.gammas[person]
@@ -88,9 +91,11 @@ def test_coordinates_are_those_of_each_person_s_own_frame(examples, extracted):
         camera = fake.cameras()[view.camera]
         joints_mm = extracted[view].joints_mm[row]
         np.testing.assert_allclose(
-            example.camera.world_to_camera(example.world_coords), joints_mm, atol=0.05)
+            example.camera.world_to_camera(example.world_coords), joints_mm, atol=0.05
+        )
         np.testing.assert_allclose(
-            example.camera.world_to_camera(example.univ_coords), 0.9 * joints_mm, atol=0.05)
+            example.camera.world_to_camera(example.univ_coords), 0.9 * joints_mm, atol=0.05
+        )
         np.testing.assert_allclose(example.camera.R, camera.R, atol=1e-6)  # crops are not turned
 
 
@@ -101,8 +106,9 @@ def test_the_same_number_gives_the_same_composite_and_all_people_one_camera():
     for composition in (first, other):
         assert len({view.camera for view, _ in composition.frames}) == 1
         assert all(0.7 <= gamma <= 0.8 for gamma in composition.gammas)
-    views = [view for n in range(99) for view, _ in
-             muco_composites.compose(n, num_frames, 0).frames]
+    views = [
+        view for n in range(99) for view, _ in muco_composites.compose(n, num_frames, 0).frames
+    ]
     assert set(views) == set(VIEWS)
 
 
@@ -127,14 +133,20 @@ def test_nearer_people_and_their_chairs_hide_farther_ones():
     far = flat_source(200, 3000, (30, 20, 90, 80))
     for sources, position in (([near, far], 1), ([far, near], 0)):
         image = muco_composites.render(sources, [1.0, 1.0])
-        for (x, y), level in {(20, 50): 40, (40, 50): 40, (70, 40): 200, (70, 75): 40,
-                              (95, 5): 200}.items():
+        for (x, y), level in {
+            (20, 50): 40,
+            (40, 50): 40,
+            (70, 40): 200,
+            (70, 75): 40,
+            (95, 5): 200,
+        }.items():
             assert abs(int(image[y, x, 0]) - level) <= 1
         is_far_visible = muco_composites.visible_masks(sources)[position]
         assert is_far_visible[40, 70] and not is_far_visible[40, 40]
         assert not is_far_visible[75, 70]
         np.testing.assert_array_equal(
-            muco_composites.visible_box(far, is_far_visible), [50, 20, 40, 40])
+            muco_composites.visible_box(far, is_far_visible), [50, 20, 40, 40]
+        )
 
 
 def test_a_visible_box_reaches_as_far_up_and_down_as_all_joints():
@@ -164,15 +176,23 @@ def test_a_person_who_is_hidden_has_no_box(root):
 
 
 def test_detections_of_the_right_size_replace_the_visible_boxes(root, tmp_path):
-    visible = [np.array(box, np.float32) for box in
-               ([0, 0, 40, 100], [100, 0, 40, 100], [200, 0, 40, 100], [300, 0, 40, 100])]
+    visible = [
+        np.array(box, np.float32)
+        for box in ([0, 0, 40, 100], [100, 0, 40, 100], [200, 0, 40, 100], [300, 0, 40, 100])
+    ]
     good = boxes.expand(visible[0], 1.2)
     path = tmp_path / "found.pkl"
-    path.write_bytes(pickle.dumps({"a.jpg": [
-        [*good, 0.9],
-        [*boxes.expand(visible[1], 1.45), 0.9],  # 2.1 times the area
-        [*visible[2], 0.05],  # unsure
-    ]}))
+    path.write_bytes(
+        pickle.dumps(
+            {
+                "a.jpg": [
+                    [*good, 0.9],
+                    [*boxes.expand(visible[1], 1.45), 0.9],  # 2.1 times the area
+                    [*visible[2], 0.05],  # unsure
+                ]
+            }
+        )
+    )
     context = context_for(CONVERTER, Setup(str(root), detections=str(path)))
     final = _final_boxes(visible, np.zeros((9, 9, 3)), "a.jpg", context)
     np.testing.assert_allclose(final[0], good)
@@ -182,6 +202,7 @@ def test_detections_of_the_right_size_replace_the_visible_boxes(root, tmp_path):
 
 def test_whole_composites_can_be_kept(root, tmp_path):
     converter = dataclasses.replace(
-        CONVERTER, num_composites=1, keep_composites=True, subjects=(1,), cameras=(0,))
+        CONVERTER, num_composites=1, keep_composites=True, subjects=(1,), cameras=(0,)
+    )
     prepare(converter, Setup(str(root)), tmp_path, num_workers=0)
     assert (root / "muco" / "unaugmented_set_001" / "00" / "0000" / "000001.jpg").exists()

@@ -14,8 +14,9 @@ from tests.data_preparation.fakes import mupots as fake
 from tests.data_preparation.fakes.toolkit import check_markers, project
 
 CONVERTER = MuPoTS(names=("TS1", "TS10"))
-ORDER = ("htop neck rsho relb rwri lsho lelb lwri rhip rkne rank lhip lkne lank pelv spin "
-         "head").split()
+ORDER = (
+    "htop neck rsho relb rwri lsho lelb lwri rhip rkne rank lhip lkne lank pelv spin head"
+).split()
 
 
 def detection_of(sequence, frame, person):
@@ -30,8 +31,11 @@ def root(tmp_path_factory):
     fake.make_mupots(root)
     detections = {
         # The order of detections is not that of the people; one is unsure, one far away.
-        "TS1/img_000000.jpg": [detection_of("TS1", 0, 1), [1, 1, 30, 30, 0.05],
-                               detection_of("TS1", 0, 0)],
+        "TS1/img_000000.jpg": [
+            detection_of("TS1", 0, 1),
+            [1, 1, 30, 30, 0.05],
+            detection_of("TS1", 0, 0),
+        ],
         "TS1/img_000001.jpg": [detection_of("TS1", 1, 0), detection_of("TS1", 1, 1)],
         "TS10/img_000000.jpg": [],
         "TS10/img_000001.jpg": [[150, 1, 8, 8, 0.8]],
@@ -43,7 +47,8 @@ def root(tmp_path_factory):
 def test_annotated_people_get_the_detection_assigned_to_them(root, dataset, report):
     places = [("TS1", 0, 0), ("TS1", 0, 1), ("TS1", 1, 0)]
     assert [e.image_path for e in dataset.valid] == [
-        f"mupots/{sequence}/img_{frame:06d}.jpg" for sequence, frame, _ in places]
+        f"mupots/{sequence}/img_{frame:06d}.jpg" for sequence, frame, _ in places
+    ]
     pelvis_last = [*range(14), 15, 16, 14]
     for example, place in zip(dataset.valid, places):
         np.testing.assert_allclose(example.bbox, detection_of(*place)[:4], rtol=1e-5)
@@ -62,8 +67,15 @@ def test_joints_are_where_the_images_show_them(root, dataset):
 
 def test_every_confident_detection_is_a_test_example_without_joints(dataset):
     assert [e.image_path for e in dataset.test] == [
-        f"mupots/{name}.jpg" for name in ("TS1/img_000000", "TS1/img_000000", "TS1/img_000001",
-                                          "TS1/img_000001", "TS10/img_000001")]
+        f"mupots/{name}.jpg"
+        for name in (
+            "TS1/img_000000",
+            "TS1/img_000000",
+            "TS1/img_000001",
+            "TS1/img_000001",
+            "TS10/img_000001",
+        )
+    ]
     for example in dataset.test:
         assert np.isnan(example.world_coords).all()
         assert example.scene_name == example.image_path.split("/")[1]

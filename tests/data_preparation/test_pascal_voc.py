@@ -57,8 +57,11 @@ def test_objects_keep_their_number_among_all_objects():
 
 def test_people_and_truncated_and_difficult_objects_are_left_out():
     chair = fake.OBJECTS[1]
-    others = [chair._replace(name="person"), chair._replace(truncated=1),
-              chair._replace(difficult=1)]
+    others = [
+        chair._replace(name="person"),
+        chair._replace(truncated=1),
+        chair._replace(difficult=1),
+    ]
     assert objects_of(others) == []
     assert objects_of([chair], segmented=0) == []
 
@@ -84,19 +87,27 @@ def test_the_command_reports_and_explains_mistakes(root, capsys):
     assert run_main(["--help"]) == 0
 
 
-@pytest.mark.parametrize("text", [
-    "<annotation>", fake.annotation("x", [fake.Annotated("cat", ("left", 1, 2, 3))]),
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<annotation>",
+        fake.annotation("x", [fake.Annotated("cat", ("left", 1, 2, 3))]),
+    ],
+)
 def test_a_damaged_annotation_is_named(root, text):
     (root / "pascal_voc" / "Annotations" / "2007_000001.xml").write_text(text)
     with pytest.raises(UserError, match="2007_000001.xml' is not an annotation.*again"):
         pascal_voc.convert(root)
 
 
-@pytest.mark.parametrize(("shape", "message"), [
-    (None, "cannot identify"), ((fake.HEIGHT, fake.WIDTH, 3), "3. numbers for an image"),
-    ((9, 9), "9. numbers for an image"),
-])
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (None, "cannot identify"),
+        ((fake.HEIGHT, fake.WIDTH, 3), "3. numbers for an image"),
+        ((9, 9), "9. numbers for an image"),
+    ],
+)
 def test_error_names_a_damaged_segmentation(root, shape, message):
     path = root / "pascal_voc" / "SegmentationObject" / "2007_000001.png"
     if shape is None:

@@ -30,8 +30,10 @@ def coco_root(samples_of, tmp_path):
     samples = samples_of("coco")
     shutil.copytree(samples, tmp_path / "coco" / "val2014")
     (tmp_path / "coco" / "annotations").mkdir()
-    shutil.copy(samples / "test_coco.json",
-                tmp_path / "coco" / "annotations" / "person_keypoints_val2014.json")
+    shutil.copy(
+        samples / "test_coco.json",
+        tmp_path / "coco" / "annotations" / "person_keypoints_val2014.json",
+    )
     return tmp_path
 
 
@@ -81,8 +83,10 @@ def test_people_of_coco_become_crops_with_masks(coco_root):
 
 
 # Plain boxes are squares with room around people.
-@pytest.mark.parametrize("variant, cache, min_joints, min_overlap", [
-    ("plain", "mpii", 1, 0.15), ("yolo_nofilt", "mpii_yolo_nofilt", 7, 0.4)])
+@pytest.mark.parametrize(
+    "variant, cache, min_joints, min_overlap",
+    [("plain", "mpii", 1, 0.15), ("yolo_nofilt", "mpii_yolo_nofilt", 7, 0.4)],
+)
 def test_people_of_mpii_become_crops(mpii_root, variant, cache, min_joints, min_overlap):
     report = prepare(Mpii(variant), Setup(str(mpii_root)), mpii_root / "cache", num_workers=0)
     assert not report.failures

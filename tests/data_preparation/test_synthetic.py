@@ -5,8 +5,13 @@ import sys
 
 from metrabs.data.storage.cache import open_cache
 
-_SIZES = ["--examples_per_dataset=1", "--valid_examples_per_dataset=1", "--num_test_examples=1",
-          "--examples_per_dataset_2d=1", "--workers=1"]
+_SIZES = [
+    "--examples_per_dataset=1",
+    "--valid_examples_per_dataset=1",
+    "--num_test_examples=1",
+    "--examples_per_dataset_2d=1",
+    "--workers=1",
+]
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -37,7 +37,9 @@ def root(tmp_path_factory):
 def test_frames_that_differ_and_show_the_person_are_kept(dataset, report):
     assert [example.image_path for example in dataset.train] == [
         f"3dhp_full_downscaled/S1/Seq1/imageSequence/video_{camera}/{frame:06d}.jpg"
-        for camera in (0, 1) for frame in KEPT_FRAMES]
+        for camera in (0, 1)
+        for frame in KEPT_FRAMES
+    ]
     entry = report.issues.entries["skipped", "fewer than 9 joints in the image"]
     assert entry.samples == ["S1/Seq1/video_0, frame 15", "S1/Seq1/video_1, frame 15"]
 

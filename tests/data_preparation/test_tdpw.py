@@ -32,11 +32,19 @@ def place_of(example):
 def test_all_splits_become_test_examples(dataset):
     assert (len(dataset.train), len(dataset.valid)) == (0, 0)
     assert [place_of(example) for example in dataset.test] == [
-        ("test", 0, 0), ("test", 0, 1), ("test", 0, 2),
-        ("train", 0, 0), ("train", 1, 0), ("train", 0, 2),
-        ("validation", 0, 0), ("validation", 0, 1), ("validation", 0, 2)]
+        ("test", 0, 0),
+        ("test", 0, 1),
+        ("test", 0, 2),
+        ("train", 0, 0),
+        ("train", 1, 0),
+        ("train", 0, 2),
+        ("validation", 0, 0),
+        ("validation", 0, 1),
+        ("validation", 0, 2),
+    ]
     assert dataset.test[0].image_path == (
-        "tdpw_downscaled/imageFiles/walk_test_00/image_00000_000.jpg")
+        "tdpw_downscaled/imageFiles/walk_test_00/image_00000_000.jpg"
+    )
 
 
 def test_joints_are_where_the_crops_show_them(root, dataset):
@@ -54,8 +62,7 @@ def test_coordinates_are_those_of_the_frame_s_camera(dataset):
         _, person, frame = place_of(example)
         camera = fake.camera(frame)
         in_camera = (fake.joints_mm(person, frame) - camera.t) @ camera.R.T
-        np.testing.assert_allclose(
-            example.world_coords, np.roll(in_camera, -1, axis=0), atol=0.05)
+        np.testing.assert_allclose(example.world_coords, np.roll(in_camera, -1, axis=0), atol=0.05)
         np.testing.assert_array_equal(example.camera.t, 0)
 
 

@@ -11,8 +11,9 @@ VECTOR, TRANSLATION = np.array([0.2, -0.4, 0.1]), np.array([[100.0], [-50], [300
 POINTS = np.random.default_rng(0).uniform(-500, 500, (20, 3))
 
 
-@pytest.mark.parametrize("distortion", [None, [-0.2, 0.1], [-0.2, 0.1, 0.01, -0.02],
-                                        [[-0.2, 0.1, 0.01, -0.02, 0.05]]])
+@pytest.mark.parametrize(
+    "distortion", [None, [-0.2, 0.1], [-0.2, 0.1, 0.01, -0.02], [[-0.2, 0.1, 0.01, -0.02, 0.05]]]
+)
 @pytest.mark.parametrize("rotation", [VECTOR, VECTOR[:, np.newaxis], cv2.Rodrigues(VECTOR)[0]])
 def test_projects_like_opencv(rotation, distortion):
     camera = calibrated_camera(K, rotation, TRANSLATION, distortion)

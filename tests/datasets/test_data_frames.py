@@ -11,8 +11,12 @@ from metrabs.errors import UserError
 from metrabs.inert_pickle import PickledObject
 
 _VALUES = {
-    "imgPath": ["a.png", "b.png"], "camX": [1.5, 2.5], "camY": [3.0, 4.0], "count": [1, 2],
-    "isValid": [True, False], "joints": [[np.eye(2)], [np.zeros((2, 3)), np.ones(1)]],
+    "imgPath": ["a.png", "b.png"],
+    "camX": [1.5, 2.5],
+    "camY": [3.0, 4.0],
+    "count": [1, 2],
+    "isValid": [True, False],
+    "joints": [[np.eye(2)], [np.zeros((2, 3)), np.ones(1)]],
 }
 
 
@@ -39,17 +43,25 @@ def test_columns_of_types_that_numpy_lacks_are_named(tmp_path: pathlib.Path) -> 
 def test_frames_of_old_versions_of_pandas_are_read() -> None:
     index = PickledObject(
         "pandas.core.indexes.base._new_Index",
-        (None, {"data": np.array(["a", "b"], object), "name": None}))
-    blocks = [{"values": np.array([[1.0, 2.0]]), "mgr_locs": np.array([1])},
-              {"values": np.array([["x", "y"]], object),
-               "mgr_locs": PickledObject("builtins.slice", (0, 1, 1))}]
+        (None, {"data": np.array(["a", "b"], object), "name": None}),
+    )
+    blocks = [
+        {"values": np.array([[1.0, 2.0]]), "mgr_locs": np.array([1])},
+        {
+            "values": np.array([["x", "y"]], object),
+            "mgr_locs": PickledObject("builtins.slice", (0, 1, 1)),
+        },
+    ]
     manager = PickledObject(
         "pandas.core.internals.managers.BlockManager",
-        state=([], [], [], {"0.14.1": {"axes": [index, None], "blocks": blocks}}))
+        state=([], [], [], {"0.14.1": {"axes": [index, None], "blocks": blocks}}),
+    )
     frame = PickledObject("pandas.core.frame.DataFrame", state={"_data": manager})
     columns = columns_of(frame)
     assert {name: list(values) for name, values in columns.items()} == {
-        "a": ["x", "y"], "b": [1, 2]}
+        "a": ["x", "y"],
+        "b": [1, 2],
+    }
     blocks.pop()
     with pytest.raises(ValueError, match="missing"):
         columns_of(frame)

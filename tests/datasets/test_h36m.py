@@ -8,9 +8,14 @@ from metrabs.datasets.h36m import Recording, activity_name, read_boxes, read_cam
 from metrabs.errors import UserError
 
 
-@pytest.mark.parametrize(("activity", "name"), [
-    ("Waiting 1", "Waiting"), ("Greeting", "Greeting"), ("TakingPhoto 1", "Photo"),
-])
+@pytest.mark.parametrize(
+    ("activity", "name"),
+    [
+        ("Waiting 1", "Waiting"),
+        ("Greeting", "Greeting"),
+        ("TakingPhoto 1", "Photo"),
+    ],
+)
 def test_both_takes_have_the_same_activity_name(activity, name):
     assert activity_name(activity) == name
     assert Recording(9, activity, "54138969").activity_name == name
@@ -21,7 +26,8 @@ def test_paths_of_a_recording(tmp_path):
     assert str(recording) == "S9/Waiting 1.54138969"
     assert recording.image_path(64) == "S9/Images/Waiting 1.54138969/frame_000064.jpg"
     assert recording.file(tmp_path, "Videos", "mp4") == (
-        tmp_path / "S9" / "Videos" / "Waiting 1.54138969.mp4")
+        tmp_path / "S9" / "Videos" / "Waiting 1.54138969.mp4"
+    )
 
 
 def test_a_frame_without_a_person_has_an_empty_box(tmp_path):

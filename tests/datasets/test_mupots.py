@@ -22,9 +22,11 @@ def root(tmp_path_factory):
 def test_people_are_read_frame_by_frame(root, sequence):
     people = read_people(root / "mupots" / sequence / "annot.mat")
     assert [person.frame for person in people] == [
-        frame for frame in range(fake.NUM_FRAMES) for _ in range(fake.num_people(sequence))]
-    np.testing.assert_allclose(people[-2].joints_mm, fake.joints_mm(
-        sequence, *((1, 0) if sequence == "TS1" else (0, 0))))
+        frame for frame in range(fake.NUM_FRAMES) for _ in range(fake.num_people(sequence))
+    ]
+    np.testing.assert_allclose(
+        people[-2].joints_mm, fake.joints_mm(sequence, *((1, 0) if sequence == "TS1" else (0, 0)))
+    )
     num_invalid = sum(not person.is_valid for person in people)
     assert num_invalid == (sequence == "TS1")
 
@@ -32,8 +34,9 @@ def test_people_are_read_frame_by_frame(root, sequence):
 @pytest.mark.parametrize("sequence", ["TS1", "TS7"])
 def test_the_camera_follows_from_the_annotations(root, sequence):
     people = read_people(root / "mupots" / sequence / "annot.mat")
-    np.testing.assert_allclose(camera_of(people).intrinsic_matrix,
-                               fake.camera(sequence).intrinsic_matrix, rtol=1e-5)
+    np.testing.assert_allclose(
+        camera_of(people).intrinsic_matrix, fake.camera(sequence).intrinsic_matrix, rtol=1e-5
+    )
 
 
 def test_a_camera_needs_somebody_valid(root):

@@ -15,8 +15,13 @@ from tests.data_preparation.fakes.tdpw import make_tdpw
 
 
 def test_pickles_of_arrays_are_read_in_every_protocol(tmp_path):
-    value = {"a": np.arange(6.0).reshape(2, 3), "b": [1, "text", None], "c": np.float32(2.5),
-             "d": np.asfortranarray(np.eye(3)), "e": np.array(["x", "yz"])}
+    value = {
+        "a": np.arange(6.0).reshape(2, 3),
+        "b": [1, "text", None],
+        "c": np.float32(2.5),
+        "d": np.asfortranarray(np.eye(3)),
+        "e": np.array(["x", "yz"]),
+    }
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         path = tmp_path / f"{protocol}.pkl"
         path.write_bytes(pickle.dumps(value, protocol=protocol))
@@ -27,11 +32,13 @@ def test_pickles_of_arrays_are_read_in_every_protocol(tmp_path):
 
 def test_pickles_of_python_2_are_read(tmp_path):
     # {'s': 'caf\xe9', 'x': numpy.array([1.5, 2.5])}, as Python 2 writes it in protocol 0.
-    text = (b"(dp0\nS's'\nS'caf\\xe9'\nsS'x'\ncnumpy.core.multiarray\n_reconstruct\n"
-            b"(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I2\ntcnumpy\ndtype\n(S'f8'\nI0\nI1\ntR"
-            b"(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'"
-            + b"".join(b"\\x%02x" % byte for byte in np.array([1.5, 2.5]).tobytes())
-            + b"'\ntbs.")
+    text = (
+        b"(dp0\nS's'\nS'caf\\xe9'\nsS'x'\ncnumpy.core.multiarray\n_reconstruct\n"
+        b"(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I2\ntcnumpy\ndtype\n(S'f8'\nI0\nI1\ntR"
+        b"(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'"
+        + b"".join(b"\\x%02x" % byte for byte in np.array([1.5, 2.5]).tobytes())
+        + b"'\ntbs."
+    )
     path = tmp_path / "old.pkl"
     path.write_bytes(text)
     read = readers.read_pickle(path)
@@ -81,11 +88,16 @@ def test_json_files_are_read(tmp_path):
     assert readers.read_json(path) == {"name": "Jos\xe9"}
 
 
-@pytest.mark.parametrize("read", [
-    readers.read_json, readers.read_pickle, lambda path: readers.read_mat(path, "a"),
-    lambda path: readers.open_hdf5(path, "a").__enter__(),
-    lambda path: readers.read_cdf(path, "Pose"),
-])
+@pytest.mark.parametrize(
+    "read",
+    [
+        readers.read_json,
+        readers.read_pickle,
+        lambda path: readers.read_mat(path, "a"),
+        lambda path: readers.open_hdf5(path, "a").__enter__(),
+        lambda path: readers.read_cdf(path, "Pose"),
+    ],
+)
 def test_missing_and_foreign_files_are_named_with_advice(tmp_path, read):
     path = tmp_path / "some.file"
     with pytest.raises(UserError, match="some.file' does not exist. Download"):
@@ -195,11 +207,14 @@ def test_crafted_pickles_are_refused_by_the_name_of_the_file(tmp_path, monkeypat
     assert "\n" not in str(error.value) and not (tmp_path / "trap").exists()
 
 
-@pytest.mark.parametrize("content", [
-    b"\x80\x04})" + b"\x85" * 10_000 + b"K\x01s.",  # a key of nested tuples
-    b"\x80\x04()" + b"\x85" * 10_000 + b"\x91.",  # a set of them
-    b"\x80\x04" + b"]" * 10_000 + b"a" * 9_999 + b".",
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x04})" + b"\x85" * 10_000 + b"K\x01s.",  # a key of nested tuples
+        b"\x80\x04()" + b"\x85" * 10_000 + b"\x91.",  # a set of them
+        b"\x80\x04" + b"]" * 10_000 + b"a" * 9_999 + b".",
+    ],
+)
 def test_deeply_nested_pickles_are_refused_by_the_name_of_the_file(tmp_path, content):
     path = tmp_path / "deep.pkl"
     path.write_bytes(content)
@@ -221,7 +236,7 @@ def test_a_matlab_file_that_crashes_scipy_is_named(tmp_path, offset):
     make_mpii(tmp_path)
     path = next(tmp_path.rglob("*.mat"))
     content = path.read_bytes()
-    path.write_bytes(content[:offset] + bytes(300) + content[offset + 300:])
+    path.write_bytes(content[:offset] + bytes(300) + content[offset + 300 :])
     with pytest.raises(UserError, match=f"{path.name}' is not a MATLAB file") as error:
         readers.read_mat(path, "RELEASE")
     assert "\n" not in str(error.value)

@@ -25,7 +25,8 @@ def test_joints_are_in_world_and_camera_space(folder):
     video = three_dpw.read_video(folder, "train", "walk_train_00")
     np.testing.assert_allclose(video.joints_world_mm[1, 2], fake.joints_mm(1, 2), atol=1e-6)
     np.testing.assert_allclose(
-        video.joints_cam_mm[1, 2], fake.camera(2).world_to_camera(fake.joints_mm(1, 2)), atol=0.01)
+        video.joints_cam_mm[1, 2], fake.camera(2).world_to_camera(fake.joints_mm(1, 2)), atol=0.01
+    )
 
 
 def test_says_where_cameras_and_people_are_unknown(folder):

@@ -12,8 +12,11 @@ from typing import NamedTuple
 ROOT = pathlib.Path(__file__).parent.parent.parent
 PAGES = sorted(
     str(path.relative_to(ROOT))
-    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"),
-                 *(ROOT / "examples").rglob("*.md")]
+    for path in [
+        ROOT / "README.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "examples").rglob("*.md"),
+    ]
 )
 FLAG_FILES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "flags").rglob("*.flags"))
 GENERATED = "docs/reference/flags.md"
@@ -48,8 +51,11 @@ def text_of(page: str) -> str:
 
 def code_blocks(page: str, language: str = "") -> list[str]:
     """Returns the blocks of code of a page, of one language or of all."""
-    return [textwrap.dedent(code) for kind, code in _FENCE.findall(text_of(page))
-            if language in ("", kind)]
+    return [
+        textwrap.dedent(code)
+        for kind, code in _FENCE.findall(text_of(page))
+        if language in ("", kind)
+    ]
 
 
 def prose_of(page: str) -> str:

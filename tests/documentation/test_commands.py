@@ -52,8 +52,10 @@ def _commands(program: Optional[str] = None) -> Iterator[tuple[str, Command]]:
                 yield page, command
 
 
-_MODULES = sorted({command.program for _, command in _commands()
-                   if not command.program.endswith(".py")} - {_WITHOUT_FLAGS})
+_MODULES = sorted(
+    {command.program for _, command in _commands() if not command.program.endswith(".py")}
+    - {_WITHOUT_FLAGS}
+)
 
 
 @functools.cache
@@ -75,8 +77,11 @@ def _flags_in(help_page: str) -> frozenset[str]:
 
 def _unknown(words: list[str], known: frozenset[str]) -> list[str]:
     """Returns which of the flags among some words are not known."""
-    flags = [word.strip("[]")[2:].partition("=")[0].replace("-", "_") for word in words
-             if word.strip("[").startswith("--")]
+    flags = [
+        word.strip("[]")[2:].partition("=")[0].replace("-", "_")
+        for word in words
+        if word.strip("[").startswith("--")
+    ]
     names = known | {"help"} | {f"no{flag}" for flag in known}
     return [flag for flag in flags if flag not in names]
 

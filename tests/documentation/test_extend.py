@@ -24,7 +24,8 @@ def test_the_backbone_of_the_page_can_be_built_and_looks_where_the_page_says(
     exec(code, {**vars(registry), "table": table})
     monkeypatch.setattr(registry, "_BACKBONES", table)
     backbone = registry.build_backbone(
-        "mobilenetv2", proc_side=64, weights="none", centered_stride=True)
+        "mobilenetv2", proc_side=64, weights="none", centered_stride=True
+    )
     assert backbone(tf.zeros([1, 64, 96, 3])).shape == (1, 2, 3, 1280)
     assert receptive_field_center_px(backbone.layers[-1], index=1) == pytest.approx(49, abs=0.1)
 
@@ -33,7 +34,8 @@ def test_the_skeleton_of_the_page_is_offered(monkeypatch: pytest.MonkeyPatch) ->
     code = next(block for block in code_blocks(_PAGE, "json") if "legs_4" in block)
     original = tables.read_table
     monkeypatch.setattr(
-        tables, "read_table",
+        tables,
+        "read_table",
         lambda name: {**original(name), **(json.loads(code) if name == "export" else {})},
     )
     skeletons = tables.export_skeletons(tables.merged_joint_info("small5").names)

@@ -22,8 +22,16 @@ from tests.documentation.pages import (
     prose_of,
 )
 
-_FOLDERS = ("metrabs", "data_preparation", "ckpt_tools", "benchmarks", "tests", "docs", "flags",
-            "examples")
+_FOLDERS = (
+    "metrabs",
+    "data_preparation",
+    "ckpt_tools",
+    "benchmarks",
+    "tests",
+    "docs",
+    "flags",
+    "examples",
+)
 _OTHER_COMMANDS = {"pascal_voc", "inria_holidays"}  # have pages, but are no pose datasets
 
 

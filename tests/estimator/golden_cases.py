@@ -167,9 +167,7 @@ def augmented_cameras(
         inputs.boxes, inputs.intrinsics, inputs.distortion_coeffs, inputs.up_cam, 256
     )
     augmentations = make_augmentations(num_aug)
-    return inputs, box_cameras, augment_cameras(
-        box_cameras, inputs.intrinsics, augmentations, 256
-    )
+    return inputs, box_cameras, augment_cameras(box_cameras, inputs.intrinsics, augmentations, 256)
 
 
 def _boxes(batched: bool, none_at_all: bool, common: Arrays) -> Any:

@@ -35,7 +35,9 @@ def test_people_are_returned_per_image():
 def test_settings_and_cameras_reach_the_model():
     model = FakeModel()
     cameras = BatchCameras(
-        np.diag([500.0, 500, 1])[np.newaxis], [[0.1, 0, 0, 0]], fov_degrees=40.0,
+        np.diag([500.0, 500, 1])[np.newaxis],
+        [[0.1, 0, 0, 0]],
+        fov_degrees=40.0,
         world_up=(0.0, 0.0, 1.0),
     )
     Predictor(model, SETTINGS).predict(IMAGES, cameras=cameras)
@@ -116,8 +118,9 @@ def test_rejection_by_the_model_is_explained_in_one_line():
     assert "It must be a shoe, not] [a hat]" in message and "node" not in message
 
 
-@pytest.mark.parametrize("name", ["num_aug", "antialias_factor", "internal_batch_size",
-                                  "max_detections"])
+@pytest.mark.parametrize(
+    "name", ["num_aug", "antialias_factor", "internal_batch_size", "max_detections"]
+)
 def test_impossible_numbers_are_rejected(name):
     with pytest.raises(UserError, match=f"'{name}' must be at least"):
         PredictionSettings(**{name: -2})
@@ -131,8 +134,10 @@ def test_thresholds_are_between_0_and_1(name, value):
 
 
 def test_results_do_not_depend_on_settings_for_speed():
-    assert PredictionSettings(internal_batch_size=3).result_settings() == \
-        PredictionSettings().result_settings()
+    assert (
+        PredictionSettings(internal_batch_size=3).result_settings()
+        == PredictionSettings().result_settings()
+    )
     assert PredictionSettings(num_aug=3).result_settings()["num_aug"] == 3
 
 

@@ -19,8 +19,12 @@ def _views(boxes, coeffs=0.0, height=HEIGHT, width=WIDTH, focal=150, num_views=5
     boxes = np.reshape(boxes, [-1, 4]).astype(np.float32)
     intrinsics = np.float32([[[focal, 0, width // 2], [0, focal, height // 2], [0, 0, 1]]])
     inputs = make_box_inputs(
-        images, tf.RaggedTensor.from_row_lengths(boxes, [len(boxes)]), intrinsics,
-        np.full([1, 5], coeffs, np.float32), np.float32([[0, -1, 0]]), 55.0,
+        images,
+        tf.RaggedTensor.from_row_lengths(boxes, [len(boxes)]),
+        intrinsics,
+        np.full([1, 5], coeffs, np.float32),
+        np.float32([[0, -1, 0]]),
+        55.0,
     )
     box_cameras = look_at_boxes(
         inputs.boxes, inputs.intrinsics, inputs.distortion_coeffs, inputs.up_cam, SIDE
@@ -72,7 +76,7 @@ def test_cropped_images_are_not_much_larger_than_the_views():
     part, origin = crop_images_to_views(images, inputs, cameras, SIDE)
     assert part.shape[1] < 50 and part.shape[2] < 50
     x, y = origin.numpy()
-    np.testing.assert_array_equal(part, images[:, y:y + part.shape[1], x:x + part.shape[2]])
+    np.testing.assert_array_equal(part, images[:, y : y + part.shape[1], x : x + part.shape[2]])
 
 
 @pytest.mark.parametrize("boxes, coeffs", [([30, 20, 14, 12], 0.1), ([3000, 20, 900, 900], 0.0)])

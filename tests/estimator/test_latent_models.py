@@ -23,9 +23,7 @@ SKELETONS = {
 NUM_LATENTS = 3
 IMAGE = np.random.default_rng(1).integers(0, 255, (60, 80, 3), dtype=np.uint8)
 BOXES = np.array([[10, 5, 20, 40], [30, 10, 20, 30]], np.float32)
-EXTRINSICS = np.array(
-    [[0, 0, 1, 100], [0, -1, 0, -50], [1, 0, 0, 300], [0, 0, 0, 1]], np.float32
-)
+EXTRINSICS = np.array([[0, 0, 1, 100], [0, -1, 0, -50], [1, 0, 0, 300], [0, 0, 0, 1]], np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -74,8 +74,10 @@ def test_newest_tensorflow_gives_the_same_poses(tmp_path):
     for name, python in (("here", sys.executable), ("there", OTHER_PYTHON)):
         output = tmp_path / f"{name}.npz"
         subprocess.run(
-            [python, "-I", "use.py", str(export), "image.npy", str(output)], check=True,
-            cwd=tmp_path, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+            [python, "-I", "use.py", str(export), "image.npy", str(output)],
+            check=True,
+            cwd=tmp_path,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
         )
         with np.load(output) as file:
             answers[name] = dict(file)

@@ -97,8 +97,13 @@ def test_warping_by_a_homography_equals_the_one_of_tensorflow_addons():
     image = np.random.default_rng(0).uniform(size=[1, 40, 50, 3]).astype(np.float32)
     homography = np.array([[1.1, 0.1, -4], [-0.2, 0.9, 6], [0.001, -0.002, 1]], np.float32)
     warped = warping.warp_images(
-        warping.build_pyramid(image), [0], homography[np.newaxis], np.eye(3)[np.newaxis].astype(
-            np.float32), np.zeros([1, 5], np.float32), [1.0], (32, 36),
+        warping.build_pyramid(image),
+        [0],
+        homography[np.newaxis],
+        np.eye(3)[np.newaxis].astype(np.float32),
+        np.zeros([1, 5], np.float32),
+        [1.0],
+        (32, 36),
     )
     expected = tfa_image.transform(
         image, homography.reshape(1, 9)[:, :8], interpolation="bilinear", output_shape=(32, 36)

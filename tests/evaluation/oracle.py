@@ -26,7 +26,8 @@ class Oracle:
 
     detector = "some"
     per_skeleton_joint_names = {
-        name: tf.constant([f"j{i}" for i in range(n)]) for name, n in _SKELETONS.items()}
+        name: tf.constant([f"j{i}" for i in range(n)]) for name, n in _SKELETONS.items()
+    }
     per_skeleton_joint_edges = {name: tf.constant([[0, 1]]) for name in _SKELETONS}
     per_skeleton_indices = {name: tf.range(n) for name, n in _SKELETONS.items()}
 
@@ -45,10 +46,14 @@ class Oracle:
     def _answer(self, images: np.ndarray, arguments: dict[str, Any]) -> dict[str, list]:
         self.calls.append(arguments)
         poses3d = [self.poses_mm[int(np.median(image))] for image in images]
-        poses2d = [self._camera(arguments, i).world_to_image(pose)
-                   for i, pose in enumerate(poses3d)]
-        answer = {"poses3d": poses3d, "poses2d": poses2d,
-                  "boxes": [np.zeros([len(pose), 5]) for pose in poses3d]}
+        poses2d = [
+            self._camera(arguments, i).world_to_image(pose) for i, pose in enumerate(poses3d)
+        ]
+        answer = {
+            "poses3d": poses3d,
+            "poses2d": poses2d,
+            "boxes": [np.zeros([len(pose), 5]) for pose in poses3d],
+        }
         return {name: [tf.constant(value) for value in values] for name, values in answer.items()}
 
     def _camera(self, arguments: dict[str, Any], i: int) -> Camera:
@@ -72,5 +77,8 @@ def write_grey_images(root: pathlib.Path, paths: Sequence[str], size_wh=(16, 12)
 
 def all_paths(benchmark: Benchmark, root: pathlib.Path) -> list[str]:
     """Returns the image paths of all frames of a benchmark."""
-    return [frame.image_path for sequence in benchmark.sequences(root)
-            for frame in benchmark.frames(root, sequence)]
+    return [
+        frame.image_path
+        for sequence in benchmark.sequences(root)
+        for frame in benchmark.frames(root, sequence)
+    ]

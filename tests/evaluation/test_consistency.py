@@ -37,8 +37,11 @@ def test_errors_along_and_across_the_viewing_ray_are_distinguished():
     ray = middle / np.linalg.norm(middle, axis=-1, keepdims=True)
     side = np.cross(ray, [0, 1, 0])
     side /= np.linalg.norm(side, axis=-1, keepdims=True)
-    for direction, expected in ((ray, (30, 30, 0)), (side, (30, 0, 30)),
-                                (ray * 0.6 + side * 0.8, (30, 18, 24))):
+    for direction, expected in (
+        (ray, (30, 30, 0)),
+        (side, (30, 0, 30)),
+        (ray * 0.6 + side * 0.8, (30, 18, 24)),
+    ):
         pred = true.copy()
         pred[:, 1] += 30 * direction
         result = format_consistency(pred, true, {"relb": [1, 4]})

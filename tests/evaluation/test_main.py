@@ -15,14 +15,21 @@ from tests.evaluation.oracle import Oracle, write_grey_images
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     fake.make_mupots(tmp_path)
-    paths = [f"mupots/TS{number}/img_{frame:06d}.jpg"
-             for number in range(1, 21) for frame in range(fake.NUM_FRAMES)]
+    paths = [
+        f"mupots/TS{number}/img_{frame:06d}.jpg"
+        for number in range(1, 21)
+        for frame in range(fake.NUM_FRAMES)
+    ]
     write_grey_images(tmp_path, paths)
     poses = {}
     for level, path in enumerate(paths):
         sequence, frame = path.split("/")[1], int(path[-10:-4])
-        poses[level] = np.array([fake.joints_mm(sequence, frame, person)
-                                 for person in range(fake.num_people(sequence))])
+        poses[level] = np.array(
+            [
+                fake.joints_mm(sequence, frame, person)
+                for person in range(fake.num_people(sequence))
+            ]
+        )
     oracle = Oracle(poses)
     monkeypatch.setattr("metrabs.hub.load_model", lambda name: oracle)
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
@@ -35,8 +42,10 @@ def test_numbers_are_printed_and_written_and_predictions_can_be_evaluated_again(
     first = capsys.readouterr().out
     assert "MuPoTS-3D" in first and re.search(r"recall +100\.0 %", first)
     assert {path.name for path in output.iterdir()} == {
-        "mupots_pred_aug2.npz", "mupots_pred_aug2_settings.json",
-        *(f"mupots_pred_aug2_numbers.{s}" for s in ("txt", "csv", "tex"))}
+        "mupots_pred_aug2.npz",
+        "mupots_pred_aug2_settings.json",
+        *(f"mupots_pred_aug2_numbers.{s}" for s in ("txt", "csv", "tex")),
+    }
     assert main(["mupots", f"--predictions={output / 'mupots_pred_aug2.npz'}"]) == 0
     assert capsys.readouterr().out == first
     assert main(["poster-table", f"--results={root / 'results'}"]) == 0

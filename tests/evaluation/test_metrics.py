@@ -26,9 +26,25 @@ def test_a_perfect_prediction_has_no_error():
 
 def test_numbers_are_in_the_order_of_the_evaluation():
     assert list(metrics.wacv_metrics(*make_poses(), root=0)) == [
-        "MPJPE", "PA-MPJPE", "A-MPJPE", "PCK@50", "PCK@100", "PCK@150", "AUC@50", "AUC@100",
-        "AUC@150", "CPS@100", "CPS@150", "CPS@200", "AUC-CPS@100", "AUC-CPS@150", "AUC-CPS@200",
-        "APCK@150", "APCK@300", "AUC-APCK@150", "AUC-APCK@300",
+        "MPJPE",
+        "PA-MPJPE",
+        "A-MPJPE",
+        "PCK@50",
+        "PCK@100",
+        "PCK@150",
+        "AUC@50",
+        "AUC@100",
+        "AUC@150",
+        "CPS@100",
+        "CPS@150",
+        "CPS@200",
+        "AUC-CPS@100",
+        "AUC-CPS@150",
+        "AUC-CPS@200",
+        "APCK@150",
+        "APCK@300",
+        "AUC-APCK@150",
+        "AUC-APCK@300",
     ]
 
 
@@ -40,7 +56,8 @@ def test_errors_are_invariant_to_what_their_alignment_removes(seed):
     turned = pred @ Rotation.random(random_state=seed).as_matrix() * 1.3
     for root in (0, -1):
         original, of_moved, of_turned = (
-            metrics.wacv_metrics(p, true, root) for p in (pred, moved, turned))
+            metrics.wacv_metrics(p, true, root) for p in (pred, moved, turned)
+        )
         assert_close(of_moved["MPJPE"], original["MPJPE"])
         assert_close(of_turned["PA-MPJPE"], original["PA-MPJPE"])
         assert original["PA-MPJPE"] < original["MPJPE"]
@@ -96,10 +113,13 @@ def test_hand_derived_percentages_and_areas():
     assert_close(metrics.auc_cps(distances, 200), 25.0)
     mask = np.array([[True, True, True], [True, True, False]])
     assert_close(metrics.cps(distances, 101, mask), 100.0)
-    assert_close(metrics.auc_3dhp(np.array([0.0, 4.9, 5.0, 149.0, 151.0])),
-                 100 * (30 + 30 + 29 + 1 + 0) / 31 / 5)
-    assert_close(metrics.auc_3dpw(np.array([0.0, 3.9, 4.0, 300.0])),
-                 100 * (0.99 + 0.99 + 0.97 + 0) / 4)
+    assert_close(
+        metrics.auc_3dhp(np.array([0.0, 4.9, 5.0, 149.0, 151.0])),
+        100 * (30 + 30 + 29 + 1 + 0) / 31 / 5,
+    )
+    assert_close(
+        metrics.auc_3dpw(np.array([0.0, 3.9, 4.0, 300.0])), 100 * (0.99 + 0.99 + 0.97 + 0) / 4
+    )
 
 
 def test_area_is_the_mean_of_percentages_over_thresholds():
@@ -125,8 +145,9 @@ def test_wacv_numbers_match_the_original(golden, prefix, expected, root):
 def test_areas_of_3dpw_and_3dhp_match_the_original(golden):
     data = golden("train_benchmark_h36m_3dhp_3dpw")
     major = [1, 2, 4, 5, 7, 8, *range(16, 22)]
-    table = dict(zip(str(data["tdpw_table_header"]).split(" & "),
-                     data["tdpw_table_values_5decimals"]))
+    table = dict(
+        zip(str(data["tdpw_table_header"]).split(" & "), data["tdpw_table_values_5decimals"])
+    )
     assert_close(metrics.auc_3dpw(data["tdpw_dist"][:, major]), table["AUC"], rtol=1e-5)
     distances, _ = relative_distances(data["tdhp_pred"], data["tdhp_true"], root=14)
     assert_close(metrics.auc_3dhp(distances[:, :14]), data["tdhp_evaluate_procrustes0"][-2])

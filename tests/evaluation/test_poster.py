@@ -16,8 +16,9 @@ def test_results_are_rows_named_after_their_folder(tmp_path):
     folder = tmp_path / "my_model"
     folder.mkdir()
     numbers = {"MPJPE": 44.0, "PA-MPJPE": 33.0, "PCK@100": 95.0, "CPS@200": 91.0, "CPS@100": 1.0}
-    report = BenchmarkReport("h36m", [MetricGroup("WACV 2023", "p", numbers),
-                                      MetricGroup("x", "p", {"MPJPE": 1})])
+    report = BenchmarkReport(
+        "h36m", [MetricGroup("WACV 2023", "p", numbers), MetricGroup("x", "p", {"MPJPE": 1})]
+    )
     report.write(folder / "h36m_pred_aug1_numbers.csv")
     table = poster_table(tmp_path.rglob("*_numbers.csv"))
     name, values = table.rows[-1]

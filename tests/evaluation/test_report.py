@@ -8,10 +8,13 @@ from metrabs.errors import UserError
 from metrabs.evaluation.report import BenchmarkReport, Column, MetricGroup, ResultTable
 
 NAN = float("nan")
-REPORT = BenchmarkReport("h36m", [
-    MetricGroup("WACV 2023", "17 joints", {"MPJPE": 45.678, "PCK@100": 93.94}),
-    MetricGroup("By activity", "aligned", {"Walking": NAN, "Sports": 80.0}, ["Sports"]),
-])
+REPORT = BenchmarkReport(
+    "h36m",
+    [
+        MetricGroup("WACV 2023", "17 joints", {"MPJPE": 45.678, "PCK@100": 93.94}),
+        MetricGroup("By activity", "aligned", {"Walking": NAN, "Sports": 80.0}, ["Sports"]),
+    ],
+)
 
 
 @pytest.fixture
@@ -40,9 +43,11 @@ def test_text_shows_numbers_and_protocols(table):
 
 
 def test_text_puts_benchmarks_above_their_columns_and_wraps_long_protocols():
-    columns = [Column("A", "PCK", "%", "higher", "x " * 80),
-               Column("quite a long benchmark name", "AUC", "%", "higher", "all"),
-               Column("quite a long benchmark name", "CPS", "%", "higher", "all")]
+    columns = [
+        Column("A", "PCK", "%", "higher", "x " * 80),
+        Column("quite a long benchmark name", "AUC", "%", "higher", "all"),
+        Column("quite a long benchmark name", "CPS", "%", "higher", "all"),
+    ]
     table = ResultTable("Spans", columns)
     table.add_row("model", [1, 2, 3])
     lines = table.to_text().splitlines()
@@ -74,8 +79,12 @@ def test_csv_has_one_line_per_number_with_its_protocol(table, tmp_path):
 
 def test_suffix_chooses_the_format(table, tmp_path):
     for report in (table, REPORT):
-        for suffix, content in (("txt", report.to_text()), ("md", report.to_markdown()),
-                                ("csv", report.to_csv()), ("tex", report.to_latex())):
+        for suffix, content in (
+            ("txt", report.to_text()),
+            ("md", report.to_markdown()),
+            ("csv", report.to_csv()),
+            ("tex", report.to_latex()),
+        ):
             report.write(tmp_path / f"results.{suffix}")
             assert (tmp_path / f"results.{suffix}").read_text(encoding="utf-8") == content
     with pytest.raises(UserError, match="table format 'xls'. Known: csv, md, tex, txt"):
@@ -135,6 +144,11 @@ def test_csv_of_a_benchmark_has_full_precision_and_the_protocol(tmp_path):
     REPORT.write(tmp_path / "numbers.csv")
     with open(tmp_path / "numbers.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert rows[0] == {"benchmark": "h36m", "metric": "WACV 2023: MPJPE", "value": "45.678",
-                       "unit": "mm", "protocol": "17 joints"}
+    assert rows[0] == {
+        "benchmark": "h36m",
+        "metric": "WACV 2023: MPJPE",
+        "value": "45.678",
+        "unit": "mm",
+        "protocol": "17 joints",
+    }
     assert rows[2]["value"] == ""

@@ -62,9 +62,7 @@ def test_invalid_joints_do_not_influence_the_transform(scale, reflection):
         pred, np.where(mask[..., np.newaxis], true, np.nan), mask, scale, reflection
     )
     for i in range(3):
-        only_valid = rigid_align(
-            pred[i, mask[i]], true[i, mask[i]], None, scale, reflection
-        )
+        only_valid = rigid_align(pred[i, mask[i]], true[i, mask[i]], None, scale, reflection)
         assert_close(aligned[i, mask[i]], only_valid, rtol=1e-9)
 
 

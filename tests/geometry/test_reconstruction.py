@@ -132,8 +132,13 @@ def test_gradients_are_finite_for_degenerate_input(wrap, weak, scale):
         with tf.GradientTape() as tape:
             tape.watch([image, relative])
             pose = reconstruct_absolute(
-                image, relative, intrinsics, **CROP, mix_3d_inside_fov=0.5,
-                weak_perspective=weak_perspective, scale=scale,
+                image,
+                relative,
+                intrinsics,
+                **CROP,
+                mix_3d_inside_fov=0.5,
+                weak_perspective=weak_perspective,
+                scale=scale,
             )
         return pose, *tape.gradient(pose, [image, relative])
 

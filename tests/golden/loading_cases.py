@@ -20,14 +20,16 @@ _DEFAULTS = {"proc_side": 128, "dataset3d": "huge8"}
 def case(arrays: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Returns the arrays of one case, by name without the case."""
     prefix = f"{name}/"
-    return {k[len(prefix):]: v for k, v in arrays.items() if k.startswith(prefix)}
+    return {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 def camera_of(inputs: Mapping[str, Any]) -> Camera:
     """Returns the input camera in the precision in which it is stored."""
     camera = Camera(
-        optical_center=inputs["in_t"], rot_world_to_cam=inputs["in_R"],
-        intrinsic_matrix=inputs["in_K"], world_up=inputs["in_up"],
+        optical_center=inputs["in_t"],
+        rot_world_to_cam=inputs["in_R"],
+        intrinsic_matrix=inputs["in_K"],
+        world_up=inputs["in_up"],
         distortion_coeffs=inputs["in_dist"] if len(inputs["in_dist"]) else None,
     )
     camera.t = inputs["in_t"]
@@ -76,8 +78,11 @@ def assert_same_image(actual: np.ndarray, expected: np.ndarray, max_fraction: fl
 
 
 def assert_same_output(
-    actual: Mapping[str, Any], inputs: Mapping[str, Any], suffix: str,
-    tolerances: Mapping[str, float], max_image_fraction: float,
+    actual: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    suffix: str,
+    tolerances: Mapping[str, float],
+    max_image_fraction: float,
 ) -> None:
     """Compares all outputs of a case.
 
@@ -88,12 +93,12 @@ def assert_same_output(
         tolerances: Absolute tolerance by output name; missing means exact.
         max_image_fraction: Fraction of image values that may differ by more than 2 levels.
     """
-    expected = {k[len("out_"):]: v for k, v in inputs.items() if k.startswith("out_")}
+    expected = {k[len("out_") :]: v for k, v in inputs.items() if k.startswith("out_")}
     assert_same_image(actual[f"image{suffix}"], expected.pop("image_u8"), max_image_fraction)
     for name, value in expected.items():
         if value.dtype.kind in "US":
             assert actual[name] == str(value)
         else:
             assert actual[name].dtype == value.dtype, name
-            base = name[:-len(suffix)] if suffix else name
+            base = name[: -len(suffix)] if suffix else name
             assert_close(actual[name], value, rtol=1e-6, atol=tolerances.get(base, 0.0))

@@ -20,7 +20,7 @@ def config_of(case: Mapping[str, Any]) -> Config:
     """Returns the settings of a case; settings of other variants are left out."""
     settings = {}
     for key, value in case.items():
-        name = key[len("setting_"):]
+        name = key[len("setting_") :]
         if key.startswith("setting_") and name in _TYPES:
             settings[name] = _TYPES[name](value)
     # The original normalises the least squares of the reconstruction over the batch.
@@ -50,7 +50,7 @@ def steps_of(case: Mapping[str, Any]) -> list[int]:
     """Returns the step numbers for which a case has losses."""
     prefix, suffix = "step", "_loss"
     names = [key for key in case if key.startswith(prefix) and key.endswith(suffix)]
-    return sorted({int(name[len(prefix):-len(suffix)]) for name in names})
+    return sorted({int(name[len(prefix) : -len(suffix)]) for name in names})
 
 
 def check_losses(
@@ -59,9 +59,7 @@ def check_losses(
     """Compares losses with those of a case after a number of steps; none may be missing."""
     prefix = f"step{step}_"
     expected = {
-        key[len(prefix):]: value
-        for key, value in case.items()
-        if key.startswith(f"{prefix}loss")
+        key[len(prefix) :]: value for key, value in case.items() if key.startswith(f"{prefix}loss")
     }
     assert set(losses) == set(expected)
     for name, value in expected.items():

@@ -43,8 +43,10 @@ def read_case(numbers, case):
         image = synthetic_image(*numbers[f"{case}/in_image_synth_args"])
     given = ast.literal_eval(str(numbers[f"{case}/opts"]))
     options = CropOptions(
-        room_factor=given.get("further", 1), adjust_3dhp_colors=given.get("adj", False),
-        extreme_perspective=given.get("extreme", False), downscale_input=given.get("down", False),
+        room_factor=given.get("further", 1),
+        adjust_3dhp_colors=given.get("adj", False),
+        extreme_perspective=given.get("extreme", False),
+        downscale_input=given.get("down", False),
     )
     box = numbers[f"{case}/in_bbox"]
     if given.get("two"):

@@ -72,8 +72,11 @@ def test_bones(numbers):
 
 def test_stored_coordinates_lose_less_than_the_original_compression(numbers, tmp_path):
     """The original halves the precision where that costs less than 1 mm; ours never does."""
-    cases = [key[:-len("_in")] for key in numbers
-             if key.startswith("compress_") and key.endswith("_in")]
+    cases = [
+        key[: -len("_in")]
+        for key in numbers
+        if key.startswith("compress_") and key.endswith("_in")
+    ]
     assert cases
     for case in cases:
         coords_mm = numbers[f"{case}_in"]
@@ -105,14 +108,18 @@ def restored_coords(coords_mm, path):
 def judged(numbers, tmp_path):
     """Returns the examples of the plausibility cases as a block of rows, with their skeleton."""
     camera = Camera(
-        optical_center=numbers["plaus_cam_t"], rot_world_to_cam=numbers["plaus_cam_R"],
-        intrinsic_matrix=numbers["plaus_cam_K"], world_up=numbers["plaus_cam_up"],
+        optical_center=numbers["plaus_cam_t"],
+        rot_world_to_cam=numbers["plaus_cam_R"],
+        intrinsic_matrix=numbers["plaus_cam_K"],
+        world_up=numbers["plaus_cam_up"],
         distortion_coeffs=numbers["plaus_cam_dist"] if len(numbers["plaus_cam_dist"]) else None,
     )
     joint_info = JointInfo(numbers["bones_names"], numbers["bones_edges"])
     examples = [
-        Pose3DExample(str(path), world, box, camera) for path, world, box in
-        zip(numbers["plaus_paths"], numbers["plaus_world"], numbers["plaus_bbox"])
+        Pose3DExample(str(path), world, box, camera)
+        for path, world, box in zip(
+            numbers["plaus_paths"], numbers["plaus_world"], numbers["plaus_bbox"]
+        )
     ]
     write_cache(tmp_path / "set.pkl", PoseDataset("set", joint_info, examples))
     return open_cache(tmp_path / "set.pkl").train.rows(0, len(examples)), joint_info
@@ -130,7 +137,7 @@ def test_plausibility(numbers, judged):
     rows, joint_info = judged
     usual_lengths = numbers["plaus_train_bones_before"]
     assert_close(mean_bone_lengths(rows.dense_coords("world"), joint_info), usual_lengths)
-    cases = [key[len("plaus_keep_"):] for key in numbers if key.startswith("plaus_keep_")]
+    cases = [key[len("plaus_keep_") :] for key in numbers if key.startswith("plaus_keep_")]
     assert cases
     for case in cases:
         kept = FILTERS[case].filtered(rows, joint_info, usual_lengths)

@@ -11,7 +11,7 @@ def group_sizes(case: str):
     """Returns [2, 4, 2] for 'split_2_4_2', equal groups for 'split_int4' and 'split_1'."""
     parts = case.split("_")[1:]
     if parts[0].startswith("int"):
-        return int(parts[0][len("int"):])
+        return int(parts[0][len("int") :])
     return [int(part) for part in parts] if len(parts) > 1 else int(parts[0])
 
 

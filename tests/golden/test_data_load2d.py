@@ -22,15 +22,26 @@ def test_2d_examples_are_cropped_and_augmented_like_the_original(golden):
         config = dataclasses.replace(config, test_aug=config.geom_aug)
         camera = loading_cases.camera_of(inputs) if "in_K" in inputs else None
         example = Pose2DExample(
-            "some/image.png", inputs["in_coords"], inputs["in_bbox"],
-            mask=loading_cases.mask_of(inputs), camera=camera, image=inputs["in_image"],
+            "some/image.png",
+            inputs["in_coords"],
+            inputs["in_bbox"],
+            mask=loading_cases.mask_of(inputs),
+            camera=camera,
+            image=inputs["in_image"],
         )
         output = load_example_2d(
-            example, joint_info, config, is_training, loading_cases.rng_of(inputs),
+            example,
+            joint_info,
+            config,
+            is_training,
+            loading_cases.rng_of(inputs),
             loading_cases.pools_of(arrays),
         )
         print(name)
         loading_cases.assert_same_output(
-            output, inputs, "_2d", WITHOUT_CAMERA if camera is None else WITH_CAMERA,
+            output,
+            inputs,
+            "_2d",
+            WITHOUT_CAMERA if camera is None else WITH_CAMERA,
             max_image_fraction=0.005 if camera is None else 0.04,
         )

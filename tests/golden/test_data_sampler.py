@@ -13,7 +13,8 @@ def test_same_poses_are_kept(golden):
     numbers = golden("data_sampler")
     cases = [
         (key, re.fullmatch(r"(\w+)/s(1|2b(\d+))/cv([01])_nu([01])", key))
-        for key in numbers if "/" in key
+        for key in numbers
+        if "/" in key
     ]
     assert cases
     for key, match in cases:

@@ -22,8 +22,9 @@ def test_detected_poses_match_the_original(golden):
 def test_reasons_for_suppression_match_the_original(golden):
     data, common = golden("infer_detect"), golden("infer_common")
     for name in sorted({key.split("/")[1] for key in data if key.startswith("reasons/")}):
-        _check_reasons({k.split("/")[2]: v for k, v in data.items() if f"reasons/{name}/" in k},
-                       common)
+        _check_reasons(
+            {k.split("/")[2]: v for k, v in data.items() if f"reasons/{name}/" in k}, common
+        )
 
 
 def _check_reasons(reasons, common):

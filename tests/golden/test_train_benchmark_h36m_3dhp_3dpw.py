@@ -30,7 +30,8 @@ def test_human36m_numbers_match_the_original(data, root_last):
     root = -1 if root_last else human36m.ROOT_JOINT
     for procrustes in (0, 1):
         numbers = human36m.error_per_activity(
-            *poses, data["h36m_activities"], root, procrustes=bool(procrustes))
+            *poses, data["h36m_activities"], root, procrustes=bool(procrustes)
+        )
         expected = data[f"h36m_rootlast{root_last}_evaluate_procrustes{procrustes}"]
         assert_close(_values(numbers), expected, rtol=1e-6)
     expected = data[f"h36m_rootlast{root_last}_wacv23"]
@@ -57,8 +58,12 @@ def test_3dpw_numbers_match_the_original(data):
     numbers = three_dpw.classic_numbers(*poses)
     assert list(numbers) == str(data["tdpw_table_header"]).split(" & ")
     assert_close(_values(numbers), data["tdpw_table_values_5decimals"], rtol=0, atol=_PRINTED)
-    assert_close(_values(three_dpw.ncps_by_threshold(*poses)),
-                 data["tdpw_ncps_50_75_100_125_150_5decimals"], rtol=0, atol=_PRINTED)
+    assert_close(
+        _values(three_dpw.ncps_by_threshold(*poses)),
+        data["tdpw_ncps_50_75_100_125_150_5decimals"],
+        rtol=0,
+        atol=_PRINTED,
+    )
 
 
 def test_3dpw_smoothing_matches_the_original_but_for_the_shift_of_the_causal_kernel(data):

@@ -28,7 +28,8 @@ FILES = {
     "train_endtoend_latent": VARIANT_SETTINGS["latent"],
     "train_endtoend_hybrid": VARIANT_SETTINGS["hybrid"],
     "train_endtoend_hybrid_sgwhole": {
-        **VARIANT_SETTINGS["hybrid"], "stop_gradient_whole_latenthead_to_backbone": True
+        **VARIANT_SETTINGS["hybrid"],
+        "stop_gradient_whole_latenthead_to_backbone": True,
     },
 }
 _WEAK_PERSPECTIVE_STEPS = 500
@@ -45,17 +46,23 @@ def test_losses_and_gradients_match_the_original(
     labels3d, labels2d = labels_of(case)
     features, features_2d = tf.constant(case["features"]), tf.constant(case["features_2d"])
     conv = model.heatmap_heads.conv
-    sources = {"features": features, "features_2d": features_2d, "kernel": conv.kernel,
-               "bias": conv.bias}
+    sources = {
+        "features": features,
+        "features_2d": features_2d,
+        "kernel": conv.kernel,
+        "bias": conv.bias,
+    }
 
     @tf.function(jit_compile=True)
     def losses_and_gradients(step: tf.Tensor) -> Any:
         with tf.GradientTape() as tape:
             tape.watch([features, features_2d])
             _, coords2d, coords3d_rel = model.backbone_and_head(
-                tf.concat([features, features_2d], axis=0), training=False)
+                tf.concat([features, features_2d], axis=0), training=False
+            )
             points = model.reconstruct(
-                coords2d, coords3d_rel,
+                coords2d,
+                coords3d_rel,
                 tf.concat([labels3d.intrinsics, labels2d.intrinsics], axis=0),
                 weak=step < _WEAK_PERSPECTIVE_STEPS,
             )

@@ -56,8 +56,13 @@ def test_points_of_joint_3d_and_2d_batches_match_the_original(golden, file):
     model = _make_model(data, **VARIANT_SETTINGS[FILES[file]])
     crops = tf.concat([data["features"], data["features_2d"]], axis=0)
     intrinsics = tf.concat([data["intrinsics"], data["intrinsics_2d"]], axis=0)
-    cases = sorted({match.groups() for match in map(re.compile(
-        r"step(\d+)_training(\d)_.*").match, data) if match})
+    cases = sorted(
+        {
+            match.groups()
+            for match in map(re.compile(r"step(\d+)_training(\d)_.*").match, data)
+            if match
+        }
+    )
     assert cases
     for step, training in cases:
         mix = tf.constant(data["mix_random"]) if training == "1" else None
@@ -103,7 +108,11 @@ def _check_part(
     data, prefix: str, suffix: str, points3d: np.ndarray, points2d: np.ndarray
 ) -> None:
     size = len(data["features"])
-    names = {"coords3d_pred_abs": points3d[:size], "coords3d_pred_abs2d": points3d[size:],
-             "coords2d_pred": points2d[:size], "coords2d_pred2d": points2d[size:]}
+    names = {
+        "coords3d_pred_abs": points3d[:size],
+        "coords3d_pred_abs2d": points3d[size:],
+        "coords2d_pred": points2d[:size],
+        "coords2d_pred2d": points2d[size:],
+    }
     for name, actual in names.items():
         assert_close(actual, data[f"{prefix}{name}{suffix}"], rtol=1e-4)

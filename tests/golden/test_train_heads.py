@@ -37,8 +37,9 @@ def test_head_outputs_match_the_original_for_all_sides_and_strides(golden):
 
 def test_another_stride_at_test_time_matches_the_original(golden):
     data = golden("train_heads")
-    strides = {re.match(r"stridetest(\d+)_", key).group(1) for key in data
-               if key.startswith("stridetest")}
+    strides = {
+        re.match(r"stridetest(\d+)_", key).group(1) for key in data if key.startswith("stridetest")
+    }
     assert strides
     for stride in strides:
         heads = make_heads(data, 256, stride_test=int(stride))

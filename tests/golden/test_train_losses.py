@@ -47,7 +47,9 @@ def test_losses_and_gradients_match_the_original(
     # Latent points, where there are any, come before the joints.
     preds = {
         f"{name}{part}": tf.constant(case[f"{name}{part}"])
-        for name in _PREDICTIONS for part in ("_latenthead", "") if f"{name}{part}" in case
+        for name in _PREDICTIONS
+        for part in ("_latenthead", "")
+        if f"{name}{part}" in case
     }
 
     def losses_and_gradients(step: tf.Tensor) -> tuple[dict[str, tf.Tensor], Any]:
@@ -60,8 +62,8 @@ def test_losses_and_gradients_match_the_original(
             losses = loss(points3d, labels3d, points2d, labels2d, step)
         return losses, tape.gradient(losses["loss"], preds)
 
-    function = tf.function(losses_and_gradients, jit_compile=True) if compiled else (
-        losses_and_gradients
+    function = (
+        tf.function(losses_and_gradients, jit_compile=True) if compiled else (losses_and_gradients)
     )
     steps = steps_of(case)
     assert steps

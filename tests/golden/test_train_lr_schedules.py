@@ -22,7 +22,7 @@ def test_schedules_and_weight_decay_match_the_original(
 ) -> None:
     case = golden("train_lr_schedules")
     base, flag = float(case["base_learning_rate"]), float(case["weight_decay_flag"])
-    lengths = [int(key[1:-len("_steps")]) for key in case if key.endswith("_steps")]
+    lengths = [int(key[1 : -len("_steps")]) for key in case if key.endswith("_steps")]
     assert lengths
     for num_steps in lengths:
         steps = case[f"T{num_steps}_steps"]

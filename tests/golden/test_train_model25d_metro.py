@@ -28,10 +28,16 @@ def reconstruct(data: Mapping[str, Any], only_inside_fov: bool = True, compiled:
     @tf.function(jit_compile=compiled)
     def function(coords25d, intrinsics):
         return reconstruct_by_bone_lengths(
-            coords25d[..., :2], coords25d[..., 2], intrinsics, data["edges"].tolist(),
-            data["bone_lengths"], proc_side=config.loading.proc_side,
-            stride=config.model.stride_train, centered_stride=config.model.centered_stride,
-            center_is_mean=config.model.mean_relative, only_inside_fov=only_inside_fov,
+            coords25d[..., :2],
+            coords25d[..., 2],
+            intrinsics,
+            data["edges"].tolist(),
+            data["bone_lengths"],
+            proc_side=config.loading.proc_side,
+            stride=config.model.stride_train,
+            centered_stride=config.model.centered_stride,
+            center_is_mean=config.model.mean_relative,
+            only_inside_fov=only_inside_fov,
         )
 
     return function(data["coords25d"], data["intrinsics"])
@@ -53,8 +59,12 @@ def test_all_bones_can_count_equally(data):
 def test_the_depth_of_an_exact_skeleton_is_recovered(data):
     lengths = data["exact_bone_lengths"]
     z = depth_by_bone_lengths(
-        data["exact_normalized2d"], data["exact_delta_z"], data["edges"].tolist(), lengths,
-        tf.ones_like(lengths), tf.fill([len(lengths)], 1500.0),
+        data["exact_normalized2d"],
+        data["exact_delta_z"],
+        data["edges"].tolist(),
+        lengths,
+        tf.ones_like(lengths),
+        tf.fill([len(lengths)], 1500.0),
     )
     assert_close(z, data["exact_z"], rtol=1e-4)
     assert_close(z, data["exact_z_true"], rtol=1e-4)
@@ -63,16 +73,22 @@ def test_the_depth_of_an_exact_skeleton_is_recovered(data):
 def test_losses_of_model25d_match_the_original(data):
     loss = loss_of(data, "Model25D")
     losses = loss(
-        with_joints(data["loss_coords25d_pred"]), labels3d(data),
-        with_joints(with_depth(data["loss_coords2d_pred_2d"])), labels2d(data), tf.constant(0),
+        with_joints(data["loss_coords25d_pred"]),
+        labels3d(data),
+        with_joints(with_depth(data["loss_coords2d_pred_2d"])),
+        labels2d(data),
+        tf.constant(0),
     )
     check(losses, data, "loss25d_")
 
 
 def test_losses_of_metro_match_the_original(data):
     losses = loss_of(data, "Metro")(
-        tf.constant(data["metro_coords3d_rel_pred"]), labels3d(data),
-        with_depth(data["metro_coords2d_pred_2d_xy"]), labels2d(data), tf.constant(0),
+        tf.constant(data["metro_coords3d_rel_pred"]),
+        labels3d(data),
+        with_depth(data["metro_coords2d_pred_2d_xy"]),
+        labels2d(data),
+        tf.constant(0),
     )
     check(losses, data, "lossmetro_")
 
@@ -106,7 +122,7 @@ def with_joints(image_and_depth) -> tf.Tensor:
 
 
 def check(losses, data, prefix: str) -> None:
-    expected = {k[len(prefix):]: v for k, v in data.items() if k.startswith(prefix)}
+    expected = {k[len(prefix) :]: v for k, v in data.items() if k.startswith(prefix)}
     assert set(losses) == set(expected)
     for name, value in expected.items():
         assert_close(losses[name], value, rtol=1e-4)

@@ -33,4 +33,4 @@ def test_fields_and_world_coordinates_match_the_original(
     compared = [key for key in case if key.startswith("out_")]
     assert compared
     for key in compared:
-        assert_close(poses[key[len("out_"):]], case[key], rtol=1e-6)
+        assert_close(poses[key[len("out_") :]], case[key], rtol=1e-6)

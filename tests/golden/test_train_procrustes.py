@@ -22,7 +22,10 @@ def test_aligned_poses_match_the_original(data):
         if match:
             nomask, scale, reflection = match.groups()
             actual = rigid_align(
-                pred, true, None if nomask else mask, scale=scale == "1",
+                pred,
+                true,
+                None if nomask else mask,
+                scale=scale == "1",
                 reflection=reflection == "1",
             )
             assert_close(actual, expected, rtol=1e-5)
@@ -43,9 +46,7 @@ def test_single_pose_with_the_better_reflection_matches_the_original(data):
     transform = find_similarity_transform(pred, true, mask, scale=True, reflection=True)
     assert_close(transform.rotation[0], data["np0_rotation"], rtol=1e-5)
     assert_close(transform.scale.squeeze(), data["np0_scale"], rtol=1e-5)
-    translation = (
-        transform.mean_true - transform.mean_pred @ transform.rotation * transform.scale
-    )
+    translation = transform.mean_true - transform.mean_pred @ transform.rotation * transform.scale
     assert_close(translation.squeeze(), data["np0_translation"], rtol=1e-5)
     valid_true, residual = true[mask], (transform.apply(pred) - true)[mask]
     spread = np.square(valid_true - valid_true.mean(axis=0)).sum()

@@ -9,7 +9,7 @@ from tests.golden.tolerances import assert_close
 def test_writing_the_last_points_of_a_head_matches_the_original(golden):
     data = golden("train_set_last_point_weights")
     depth, features = int(data["depth"]), data["features"]
-    cases = [key[:-len("_kernel_before")] for key in data if key.endswith("_kernel_before")]
+    cases = [key[: -len("_kernel_before")] for key in data if key.endswith("_kernel_before")]
     assert cases
     for case in cases:
         before = data[f"{case}_kernel_before"], data[f"{case}_bias_before"]

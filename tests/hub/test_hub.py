@@ -42,8 +42,10 @@ def test_model_in_an_archive_is_loaded(tmp_path):
 
 
 @pytest.mark.slow  # TensorFlow takes seconds to import
-@pytest.mark.parametrize("file", ["saved_model.pb", "variables/variables.index",
-                                  "variables/variables.data-00000-of-00001"])
+@pytest.mark.parametrize(
+    "file",
+    ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"],
+)
 @pytest.mark.parametrize("damage", ["cut", "missing", "junk"])
 def test_damaged_model_is_named(file, damage, tmp_path):
     import tensorflow as tf

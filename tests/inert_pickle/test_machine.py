@@ -17,10 +17,17 @@ from hypothesis import strategies as st
 from metrabs.inert_pickle import NOTHING, Global, PickledObject, load
 
 _PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
     | st.binary(),
-    lambda inner: st.lists(inner) | st.tuples(inner, inner)
-    | st.dictionaries(st.text() | st.integers(), inner),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text() | st.integers(), inner)
+    ),
     max_leaves=20,
 )
 
@@ -129,4 +136,5 @@ def test_every_opcode_of_python_is_known_or_refused_by_name() -> None:
             load(opcode.code.encode("latin-1") + b"\0" * 16 + b"\n0\n.")
         except pickle.UnpicklingError as error:
             assert ("not admitted" in str(error) and "opcode" in str(error)) == (
-                opcode.name in refused), opcode.name
+                opcode.name in refused
+            ), opcode.name

@@ -17,8 +17,10 @@ NUM_CHANNELS = 3  # like an image, which the prediction functions insist on
 def affine_weights(num_latents=3, joint_names=tuple(JOINTS.names)):
     """Random matrices whose columns sum to one."""
     rng = np.random.default_rng(5)
-    w1, w2 = (rng.uniform(0, 1, shape).astype(np.float32)
-              for shape in ((len(joint_names), num_latents), (num_latents, len(joint_names))))
+    w1, w2 = (
+        rng.uniform(0, 1, shape).astype(np.float32)
+        for shape in ((len(joint_names), num_latents), (num_latents, len(joint_names)))
+    )
     return types.SimpleNamespace(
         w1=w1 / w1.sum(axis=0), w2=w2 / w2.sum(axis=0), joint_names=list(joint_names)
     )

@@ -97,7 +97,9 @@ def test_the_descriptive_variables_hold_names_edges_and_resolution(make_model):
     assert model.joint_edges.dtype == tf.int64
     assert model.input_resolution.numpy() == 256 and model.input_resolution.dtype == tf.int32
     assert not {id(v) for v in model.trainable_variables} & {
-        id(model.joint_names), id(model.joint_edges), id(model.input_resolution)
+        id(model.joint_names),
+        id(model.joint_edges),
+        id(model.input_resolution),
     }
 
 

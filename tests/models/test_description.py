@@ -38,9 +38,7 @@ def test_affine_weights_are_copied_and_put_in_the_order_of_the_joints(
     save_affine_weights(
         tmp_path / "a.npz", AffineWeights(given.w1, given.w2, tuple(given.joint_names))
     )
-    config = Config().replace(
-        affine_weights=str(tmp_path / "a.npz"), regularize_to_manifold=True
-    )
+    config = Config().replace(affine_weights=str(tmp_path / "a.npz"), regularize_to_manifold=True)
     ModelDescription.for_training(config, JOINTS).write(tmp_path / "run")
     (tmp_path / "a.npz").unlink()
     description = ModelDescription.read(tmp_path / "run")

@@ -31,8 +31,9 @@ def test_soft_argmax_of_equal_logits_is_the_middle():
 
 
 def test_soft_argmax_ignores_a_common_offset_however_large(logits):
-    assert_close(heads.soft_argmax(logits + 1e4, (2, 1, 3)),
-                 heads.soft_argmax(logits, (2, 1, 3)), rtol=1e-3)
+    assert_close(
+        heads.soft_argmax(logits + 1e4, (2, 1, 3)), heads.soft_argmax(logits, (2, 1, 3)), rtol=1e-3
+    )
 
 
 def test_soft_argmax_is_the_decoded_softmax(logits):
@@ -106,8 +107,9 @@ def test_outputs_are_single_precision_under_mixed_precision():
 def test_decoding_compiles_and_gives_the_same(settings):
     layer = make_heads()
     logits = tf.random.stateless_normal([2, 8, 8, 15], [0, 1])
-    for compiled, eager in zip(tf.function(layer.decode, **settings)(logits),
-                               layer.decode(logits)):
+    for compiled, eager in zip(
+        tf.function(layer.decode, **settings)(logits), layer.decode(logits)
+    ):
         assert_close(compiled, eager)
 
 

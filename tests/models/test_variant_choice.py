@@ -22,10 +22,14 @@ AFFINE = dict(affine_weights="a.npz")
         (dict(**AFFINE, regularize_to_manifold=True), variants.RegularizedVariant),
         (dict(**AFFINE, transform_coords=True), variants.LatentVariant),
         (dict(**AFFINE, predict_all_and_latents=True), variants.HybridVariant),
-        (dict(**AFFINE, regularize_to_manifold=True, predict_all_and_latents=True),
-         variants.HybridVariant),
-        (dict(**AFFINE, transform_coords=True, predict_all_and_latents=True),
-         variants.LatentVariant),
+        (
+            dict(**AFFINE, regularize_to_manifold=True, predict_all_and_latents=True),
+            variants.HybridVariant,
+        ),
+        (
+            dict(**AFFINE, transform_coords=True, predict_all_and_latents=True),
+            variants.LatentVariant,
+        ),
     ],
 )
 def test_settings_select_the_variant(settings, expected):

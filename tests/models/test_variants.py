@@ -95,10 +95,10 @@ def test_merged_joints_of_the_same_name_coincide():
 def test_merging_commutes_with_mirroring():
     variant = variants.MergedVariant(TWO_FORMATS.names)
     points = JointInfo(variant.point_names)
-    of_mirrored = variant.predict(
-        None, mirror_pose(POSES[:, :4], points.mirror_mapping), keep_3d)
-    mirrored = mirror_pose(variant.predict(None, POSES[:, :4], keep_3d),
-                           TWO_FORMATS.mirror_mapping)
+    of_mirrored = variant.predict(None, mirror_pose(POSES[:, :4], points.mirror_mapping), keep_3d)
+    mirrored = mirror_pose(
+        variant.predict(None, POSES[:, :4], keep_3d), TWO_FORMATS.mirror_mapping
+    )
     assert_close(of_mirrored, mirrored)
 
 
@@ -165,7 +165,8 @@ def test_model25d_puts_joints_on_their_rays_at_a_depth_that_fits_the_bones(input
     np.testing.assert_allclose(pixels, coords2d, atol=0.05)
     depths = poses[..., 2] - poses[..., 2].mean(axis=1, keepdims=True)
     np.testing.assert_allclose(
-        depths, coords3d[..., 2] - tf.reduce_mean(coords3d[..., 2], 1, keepdims=True), atol=0.1)
+        depths, coords3d[..., 2] - tf.reduce_mean(coords3d[..., 2], 1, keepdims=True), atol=0.1
+    )
     parts = model.variant.split(model.reconstruct(coords2d, coords3d, intrinsics))
     assert_close(parts["image_and_depth"], tf.concat([coords2d, coords3d[..., 2:]], axis=-1))
     assert_close(parts["joints"], poses)

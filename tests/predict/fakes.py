@@ -60,7 +60,9 @@ def frame_poses(num_people: int = 1, seed: int = 0) -> FramePoses:
     rng = np.random.default_rng(seed)
     poses3d = rng.normal(0, 300, [num_people, 3, 3]) + [0, 0, 3000]
     return FramePoses(
-        rng.uniform(1, 30, [num_people, 4]), rng.uniform(0, 1, num_people), poses3d,
+        rng.uniform(1, 30, [num_people, 4]),
+        rng.uniform(0, 1, num_people),
+        poses3d,
         rng.uniform(0, 60, [num_people, 3, 2]),
     )
 

@@ -26,8 +26,10 @@ def write(path, fields):
         np.savetxt(path, fields["intrinsic_matrix"])
     else:
         storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
-        names = {"intrinsic_matrix": "camera_matrix",
-                 "distortion_coeffs": "distortion_coefficients"}
+        names = {
+            "intrinsic_matrix": "camera_matrix",
+            "distortion_coeffs": "distortion_coefficients",
+        }
         for name, value in fields.items():
             storage.write(names.get(name, name), np.array(value, np.float64))
         storage.write("image_width", 640)
@@ -37,8 +39,11 @@ def write(path, fields):
 
 @pytest.mark.parametrize("suffix", [".json", ".npz", ".yml", ".xml"])
 def test_calibration_files_of_all_kinds_are_read(suffix, tmp_path):
-    fields = {"intrinsic_matrix": INTRINSICS, "distortion_coeffs": DISTORTION,
-              "extrinsic_matrix": EXTRINSICS}
+    fields = {
+        "intrinsic_matrix": INTRINSICS,
+        "distortion_coeffs": DISTORTION,
+        "extrinsic_matrix": EXTRINSICS,
+    }
     camera = read_camera(write(tmp_path / f"camera{suffix}", fields))
     np.testing.assert_allclose(camera.intrinsic_matrix, INTRINSICS)
     np.testing.assert_allclose(camera.distortion_coeffs, DISTORTION)

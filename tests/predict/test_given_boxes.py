@@ -29,8 +29,15 @@ def test_boxes_belong_to_a_name_and_a_frame(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["nonsense", "[]", '{"a": [[1, 2, 3]]}', '{"a": [[1, 2, 0, 4]]}', '{"a": {"x": []}}',
-             '{"a": [[1, 2, 3, "b"]]}']
+    "text",
+    [
+        "nonsense",
+        "[]",
+        '{"a": [[1, 2, 3]]}',
+        '{"a": [[1, 2, 0, 4]]}',
+        '{"a": {"x": []}}',
+        '{"a": [[1, 2, 3, "b"]]}',
+    ],
 )
 def test_other_content_is_rejected(text, tmp_path):
     (tmp_path / "boxes.json").write_text(text)

@@ -18,10 +18,16 @@ def model(monkeypatch):
 
 
 def run(tmp_path, *arguments):
-    return command.main([
-        str(tmp_path / "in"), "--model=fake", f"--output={tmp_path / 'out'}", "--skeleton=three",
-        "--noprogress", *arguments,
-    ])
+    return command.main(
+        [
+            str(tmp_path / "in"),
+            "--model=fake",
+            f"--output={tmp_path / 'out'}",
+            "--skeleton=three",
+            "--noprogress",
+            *arguments,
+        ]
+    )
 
 
 def test_command_predicts(model, tmp_path, capsys):
@@ -44,8 +50,13 @@ def test_people_in_videos_are_counted_per_frame(model, tmp_path, capsys):
 def test_finished_folder_needs_neither_model_nor_tensorflow(model, tmp_path):
     write_image(tmp_path / "in/a.png", 90)
     assert run(tmp_path) == 0
-    arguments = [str(tmp_path / "in"), "--model=fake", f"--output={tmp_path / 'out'}",
-                 "--skeleton=three", "--noprogress"]
+    arguments = [
+        str(tmp_path / "in"),
+        "--model=fake",
+        f"--output={tmp_path / 'out'}",
+        "--skeleton=three",
+        "--noprogress",
+    ]
     program = (
         "import sys; from metrabs.predict.__main__ import main; "
         f"code = main({arguments}); sys.exit(code or 'tensorflow' in sys.modules)"

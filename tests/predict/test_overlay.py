@@ -20,8 +20,9 @@ def test_overlays_have_even_sides_and_display_size(size_wh):
     height, width = overlay.shape[:2]
     assert height % 2 == 0 and width % 2 == 0
     assert 700 <= max(height, width - height // 2) <= 1604
-    assert not np.array_equal(overlay[:, : width - height // 2], 0 * overlay[:, : width
-                                                                             - height // 2])
+    assert not np.array_equal(
+        overlay[:, : width - height // 2], 0 * overlay[:, : width - height // 2]
+    )
 
 
 def test_image_without_people_is_shown_unchanged():
@@ -34,7 +35,8 @@ def test_image_without_people_is_shown_unchanged():
 def test_skeletons_are_drawn_where_the_joints_are():
     image = np.zeros([720, 720, 3], np.uint8)
     poses = dataclasses.replace(
-        frame_poses(1), poses2d_px=np.array([[[500.0, 600], [450, 600], [550, 600]]]),
+        frame_poses(1),
+        poses2d_px=np.array([[[500.0, 600], [450, 600], [550, 600]]]),
         boxes_ltwh_px=np.zeros([1, 4]),
     )
     overlay = draw_overlay(image, poses, SKELETON, CAMERA, space_of_frames([poses], CAMERA))
@@ -58,8 +60,6 @@ def test_views_show_the_camera_frame_for_poses_in_any_frame():
 def test_people_far_in_the_background_do_not_shrink_the_others():
     near = frame_poses(1)
     far = dataclasses.replace(near, poses3d_mm=near.poses3d_mm + [0, 0, 20000])
-    both = dataclasses.replace(
-        near, poses3d_mm=np.concatenate([near.poses3d_mm, far.poses3d_mm])
-    )
+    both = dataclasses.replace(near, poses3d_mm=np.concatenate([near.poses3d_mm, far.poses3d_mm]))
     alone, together = (space_of_frames([p], CAMERA) for p in (near, both))
     np.testing.assert_allclose(alone.high, together.high)

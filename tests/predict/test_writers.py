@@ -48,8 +48,9 @@ def test_csv_has_a_row_per_joint_with_units_and_frame_in_its_header(record, tmp_
     assert (row["frame"], row["person"], row["joint"], row["time_s"]) == ("5", "0", "rwri", "0.5")
     x, y, z = record.frames[2].poses3d_mm[0, 2]
     assert float(row[f"z_{record.camera.frame}_mm"]) == pytest.approx(z, abs=6e-4)
-    assert float(row["x_image_px"]) == pytest.approx(record.frames[2].poses2d_px[0, 2, 0],
-                                                     abs=6e-4)
+    assert float(row["x_image_px"]) == pytest.approx(
+        record.frames[2].poses2d_px[0, 2, 0], abs=6e-4
+    )
 
 
 def test_npz_concatenates_the_people_of_all_frames(record, tmp_path):
@@ -77,8 +78,9 @@ def test_files_without_people_can_be_written(tmp_path):
 
 
 def test_missing_joints_are_null(tmp_path):
-    poses = FramePoses(np.zeros([1, 4]), np.ones(1), np.full([1, 3, 3], np.nan),
-                       np.zeros([1, 3, 2]))
+    poses = FramePoses(
+        np.zeros([1, 4]), np.ones(1), np.full([1, 3, 3], np.nan), np.zeros([1, 3, 2])
+    )
     record = PoseRecord("a", "m", "three", SKELETON, CameraChoice(), (6, 4), None, [0], [poses])
     write_json(record, tmp_path / "a.json")
     content = json.loads((tmp_path / "a.json").read_text())

@@ -14,8 +14,15 @@ from metrabs.folders import DataFolders
 from metrabs.reproduction import evaluation
 from metrabs.skeletons import tables
 
-_NUMBERS = {"MPJPE": 150.0, "PMPJPE": 110.0, "PCK100": 45.0, "CPS200": 5.0,
-            "total": 100.0, "depth": 80.0, "lateral": 40.0}
+_NUMBERS = {
+    "MPJPE": 150.0,
+    "PMPJPE": 110.0,
+    "PCK100": 45.0,
+    "CPS200": 5.0,
+    "total": 100.0,
+    "depth": 80.0,
+    "lateral": 40.0,
+}
 
 
 def _predictions(shift_mm: tuple[float, float, float], suffix: str) -> dict[str, np.ndarray]:
@@ -48,9 +55,16 @@ def test_a_shifted_format_is_inconsistent_but_its_pose_is_right() -> None:
 def test_a_single_format_has_no_consistency() -> None:
     names = tables.dataset_joint_info("h36m").names
     poses = np.ones([2, len(names), 3])
-    assert evaluation.consistency_numbers({
-        "coords3d_pred_cam": poses, "coords3d_true_cam": poses, "joint_names": np.array(names),
-    }) == {}
+    assert (
+        evaluation.consistency_numbers(
+            {
+                "coords3d_pred_cam": poses,
+                "coords3d_true_cam": poses,
+                "joint_names": np.array(names),
+            }
+        )
+        == {}
+    )
 
 
 def _evaluations(root: pathlib.Path, names: list[str]) -> dict[str, pathlib.Path]:
@@ -67,8 +81,15 @@ def test_models_are_compared_in_a_table_that_fits_a_terminal(tmp_path: pathlib.P
     lines = (tmp_path / "results" / "results.txt").read_text().splitlines()
     assert max(map(len, lines)) <= 100
     row = next(line for line in lines if line.startswith(names[1]))
-    assert row[len(names[1]):].split() == [
-        "151.0", "111.0", "*46.0", "*6.0", "101.0", "81.0", "41.0"]
+    assert row[len(names[1]) :].split() == [
+        "151.0",
+        "111.0",
+        "*46.0",
+        "*6.0",
+        "101.0",
+        "81.0",
+        "41.0",
+    ]
     with open(tmp_path / "results" / "results.csv") as file:
         values = {(row["model"], row["metric"]): row["value"] for row in csv.DictReader(file)}
     assert values[names[0], "depth"] == "80.0"

@@ -58,13 +58,24 @@ def test_only_step_3_depends_on_step_1_and_the_autoencoder(recipe: Recipe) -> No
     assert _upstream(stages["control"]) == {"control", "separate", "datasets"}
     for name in ("consistency", "latent", "hybrid"):
         assert _upstream(stages[name]) == {
-            name, "separate", "datasets", "pseudo_labels", "autoencoder"}
+            name,
+            "separate",
+            "datasets",
+            "pseudo_labels",
+            "autoencoder",
+        }
 
 
 def test_small_recipes_have_neither_export_nor_curve(tmp_path: pathlib.Path) -> None:
     stages = _stages(Recipe(tmp_path, {"separate": Config()}))
     assert set(stages) == {
-        "datasets", "separate", "pseudo_labels", "autoencoder", "evaluation_separate", "results"}
+        "datasets",
+        "separate",
+        "pseudo_labels",
+        "autoencoder",
+        "evaluation_separate",
+        "results",
+    }
 
 
 def _completed_after(recipe: Recipe, changed: Recipe) -> set[str]:
@@ -78,7 +89,11 @@ def test_more_steps_of_fine_tuning_keep_everything_else(recipe: Recipe) -> None:
     longer = recipe.models["hybrid"].replace(training_steps=11)
     changed = dataclasses.replace(recipe, models={**recipe.models, "hybrid": longer})
     assert set(_stages(recipe)) - _completed_after(recipe, changed) == {
-        "hybrid", "evaluation_hybrid", "results", "report"}
+        "hybrid",
+        "evaluation_hybrid",
+        "results",
+        "report",
+    }
 
 
 def test_more_steps_of_step_1_keep_only_what_does_not_build_on_it(recipe: Recipe) -> None:
@@ -99,8 +114,11 @@ def test_another_seed_keeps_nothing(recipe: Recipe) -> None:
 def test_the_autoencoder_learns_from_predictions_of_all_formats(tmp_path: pathlib.Path) -> None:
     names = tables.merged_joint_info("small5").names
     poses = np.random.default_rng(0).normal(size=(64, len(names), 3)) * 300 + [0, 0, 4000]
-    np.savez(tmp_path / "predictions.npz", coords3d_pred_cam=poses.astype(np.float32),
-             joint_names=np.array(names))
+    np.savez(
+        tmp_path / "predictions.npz",
+        coords3d_pred_cam=poses.astype(np.float32),
+        joint_names=np.array(names),
+    )
     weights_path = tmp_path / "acae" / "weights.npz"
     train_autoencoder(tmp_path / "predictions.npz", weights_path, num_steps=250, seed=1)
     weights = load_affine_weights(weights_path)

@@ -21,7 +21,10 @@ print("an error", file=sys.stderr)
 @pytest.mark.slow
 def test_standard_error_holds_only_what_the_program_writes() -> None:
     finished = subprocess.run(
-        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", _PROGRAM],
+        capture_output=True,
+        text=True,
+        check=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     assert finished.stderr == "an error\n"

@@ -23,8 +23,9 @@ _RECIPE = Recipe(pathlib.Path("output"), {"separate": Config()})
 ])  # fmt: skip
 def test_results_depend_on_model_data_and_optimization(change: dict[str, Any]) -> None:
     changed = influential_settings(Config().replace(**change))
-    differences = {name for name, value in influential_settings(Config()).items()
-                   if changed[name] != value}
+    differences = {
+        name for name, value in influential_settings(Config()).items() if changed[name] != value
+    }
     assert differences == set(change)
 
 
@@ -51,7 +52,9 @@ def test_trainings_share_seed_and_workers() -> None:
 
 def test_datasets_depend_on_seed_and_sizes() -> None:
     assert _RECIPE.dataset_settings() == {
-        "seed": 1, "examples_per_dataset": 120, "examples_per_dataset_2d": 150,
+        "seed": 1,
+        "examples_per_dataset": 120,
+        "examples_per_dataset_2d": 150,
         "num_test_examples": 400,
     }
 

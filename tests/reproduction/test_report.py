@@ -35,20 +35,29 @@ def root(tmp_path_factory: pytest.TempPathFactory, scene: Scene) -> pathlib.Path
     _write_example_poses(root / "examples" / "poses.npz", scene, poses_cam_mm)
     for model in _MODELS:
         (root / model).mkdir()
-        (root / model / "metrics.jsonl").write_text("".join(
-            json.dumps({"step": step, "loss": 10 / step, "mean_error": 500 / step}) + "\n"
-            for step in (10, 20)))
+        (root / model / "metrics.jsonl").write_text(
+            "".join(
+                json.dumps({"step": step, "loss": 10 / step, "mean_error": 500 / step}) + "\n"
+                for step in (10, 20)
+            )
+        )
         (root / f"evaluation_{model}").mkdir()
-        np.savez(root / f"evaluation_{model}" / "predictions.npz",
-                 coords3d_true_cam=poses_cam_mm, coords3d_pred_cam=poses_cam_mm + 50,
-                 joint_names=np.array(_NAMES),
-                 image_path=np.array([str(images / "scene.png")] * 2))
+        np.savez(
+            root / f"evaluation_{model}" / "predictions.npz",
+            coords3d_true_cam=poses_cam_mm,
+            coords3d_pred_cam=poses_cam_mm + 50,
+            joint_names=np.array(_NAMES),
+            image_path=np.array([str(images / "scene.png")] * 2),
+        )
     (root / "autoencoder").mkdir()
-    (root / "autoencoder" / "history.json").write_text(json.dumps(
-        [{"step": 250, "loss": 0.1, "reconstruction_m": 0.01}]))
+    (root / "autoencoder" / "history.json").write_text(
+        json.dumps([{"step": 250, "loss": 0.1, "reconstruction_m": 0.01}])
+    )
     w1 = np.full([len(_NAMES), 3], 1 / len(_NAMES), np.float32)
-    save_affine_weights(root / "autoencoder" / "weights.npz",
-                        AffineWeights(w1, np.full_like(w1.T, 1 / 3), tuple(_NAMES)))
+    save_affine_weights(
+        root / "autoencoder" / "weights.npz",
+        AffineWeights(w1, np.full_like(w1.T, 1 / 3), tuple(_NAMES)),
+    )
     return root
 
 
@@ -61,7 +70,8 @@ def _write_example_poses(path: pathlib.Path, scene: Scene, poses_cam_mm: np.ndar
             arrays[f"{name}/edges"] = np.array(skeleton.edges)
             arrays[f"0/{name}/poses3d"] = poses
             arrays[f"0/{name}/poses2d"] = np.stack(
-                [scene.camera.camera_to_image(pose) for pose in poses])
+                [scene.camera.camera_to_image(pose) for pose in poses]
+            )
     np.savez(path, **arrays)
 
 

@@ -24,14 +24,17 @@ class _Model(tf.Module):
         names = ["pelv", "neck", "head"]
         self.per_skeleton_indices = {s: tf.Variable(i) for s, i in _SKELETONS.items()}
         self.per_skeleton_joint_names = {
-            s: tf.Variable([names[i] for i in indices]) for s, indices in _SKELETONS.items()}
+            s: tf.Variable([names[i] for i in indices]) for s, indices in _SKELETONS.items()
+        }
         self.per_skeleton_joint_edges = {s: tf.Variable([[0, 0]]) for s in _SKELETONS}
 
-    @tf.function(input_signature=[
-        tf.TensorSpec([None, None, 3], tf.uint8, "image"),
-        tf.TensorSpec([], tf.string, "skeleton"),
-        tf.TensorSpec([], tf.bool, "suppress_implausible_poses"),
-    ])
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, 3], tf.uint8, "image"),
+            tf.TensorSpec([], tf.string, "skeleton"),
+            tf.TensorSpec([], tf.bool, "suppress_implausible_poses"),
+        ]
+    )
     def detect_poses(
         self, image: tf.Tensor, skeleton: tf.Tensor, suppress_implausible_poses: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -48,9 +51,17 @@ def test_poses_are_written_for_each_image_and_skeleton(tmp_path: pathlib.Path) -
     for path, color in zip(paths, ([30, 20, 10], [60, 50, 40])):
         cv2.imwrite(str(path), np.full([8, 6, 3], color, np.uint8))
     finished = subprocess.run(
-        [sys.executable, str(_SCRIPT), str(tmp_path / "model"), str(tmp_path / "poses.npz"),
-         *map(str, paths)],
-        check=True, capture_output=True, text=True, cwd=tmp_path,
+        [
+            sys.executable,
+            str(_SCRIPT),
+            str(tmp_path / "model"),
+            str(tmp_path / "poses.npz"),
+            *map(str, paths),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
     )
     assert "b.png: 1 people" in finished.stdout
     with np.load(tmp_path / "poses.npz") as poses:

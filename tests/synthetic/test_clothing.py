@@ -13,9 +13,21 @@ from metrabs.synthetic.outfits import Garment, Outfit, sample_outfit
 def _outfit(**changes: object) -> Outfit:
     red = Garment(np.array([1.0, 0, 0]), np.zeros(3), 0, 500.0)
     blue = Garment(np.array([0, 0, 1.0]), np.zeros(3), 0, 500.0)
-    plain = {"shirt": red, "trousers": blue, "sleeve": 0.5, "trouser_leg": 0.5, "waist": 0.3,
-             "neckline": 0.9, "skin": np.full(3, 0.6), "has_markers": False, "sock": 0.0,
-             "is_barefoot": True, "has_glasses": False, "has_beard": False, "hair_volume": 0.1}
+    plain = {
+        "shirt": red,
+        "trousers": blue,
+        "sleeve": 0.5,
+        "trouser_leg": 0.5,
+        "waist": 0.3,
+        "neckline": 0.9,
+        "skin": np.full(3, 0.6),
+        "has_markers": False,
+        "sock": 0.0,
+        "is_barefoot": True,
+        "has_glasses": False,
+        "has_beard": False,
+        "hair_volume": 0.1,
+    }
     outfit = sample_outfit(np.random.default_rng(0), "casual")
     return dataclasses.replace(outfit, **{**plain, **changes})
 
@@ -28,8 +40,10 @@ def _paint(outfit: Outfit, part: str, along: float, position: tuple = (0, 0, 0))
 def test_sleeves_and_trouser_legs_end_where_the_outfit_says():
     red, blue, skin = [1, 0, 0], [0, 0, 1], [0.6, 0.6, 0.6]
     outfit = _outfit()
-    assert _paint(outfit, "arm", 0.4) == red and _paint(outfit, "arm", 0.6) == np.float32(
-        skin).round(3).tolist()
+    assert (
+        _paint(outfit, "arm", 0.4) == red
+        and _paint(outfit, "arm", 0.6) == np.float32(skin).round(3).tolist()
+    )
     assert _paint(outfit, "leg", 0.4) == blue and _paint(outfit, "leg", 0.6) != blue
     assert _paint(outfit, "torso", 0.2) == blue and _paint(outfit, "torso", 0.5) == red
 
@@ -38,8 +52,9 @@ def test_face_has_eyes_at_the_front_and_hair_at_the_back():
     outfit = _outfit()
     eye_white = _paint(outfit, "head", 0.5, (0.9, 0.27, 0.5))
     assert min(eye_white) > 0.9
-    assert _paint(outfit, "head", 0.5, (0.9, 0.39, 0.5)) == np.float32(
-        outfit.iris).round(3).tolist()
+    assert (
+        _paint(outfit, "head", 0.5, (0.9, 0.39, 0.5)) == np.float32(outfit.iris).round(3).tolist()
+    )
     hair = np.float32(outfit.hair).round(3).tolist()
     assert _paint(outfit, "head", 0.5, (-1.0, 0, 0.5)) == hair
     assert _paint(_outfit(hair_volume=0.0), "head", 0.5, (-1.0, 0, 0.5)) != hair

@@ -17,8 +17,12 @@ from metrabs.skeletons import tables
 from metrabs.skeletons.merged_sets import member_names, samples_per_batch
 from metrabs.synthetic.dataset_suite import build_dataset_suite, num_train_examples
 
-_SIZES = {"examples_per_dataset": 1, "valid_examples_per_dataset": 1, "num_test_examples": 6,
-          "examples_per_dataset_2d": 2}
+_SIZES = {
+    "examples_per_dataset": 1,
+    "valid_examples_per_dataset": 1,
+    "num_test_examples": 6,
+    "examples_per_dataset_2d": 2,
+}
 
 
 def _ignore(done: int, total: int) -> None:
@@ -37,10 +41,14 @@ def suite(tmp_path_factory) -> pathlib.Path:
     return root
 
 
-@pytest.mark.parametrize("name, joint_list, members", [
-    ("synth28", "huge8", member_names("huge8")), ("synth14", "medium3", member_names("medium3")),
-    ("synth3", "small5", member_names("small5")),
-])
+@pytest.mark.parametrize(
+    "name, joint_list, members",
+    [
+        ("synth28", "huge8", member_names("huge8")),
+        ("synth14", "medium3", member_names("medium3")),
+        ("synth3", "small5", member_names("small5")),
+    ],
+)
 def test_merged_sets_hold_their_members_with_their_own_joints(suite, name, joint_list, members):
     dataset = open_cache(suite / "cache" / f"{name}.pkl")
     assert dataset.joint_info.names == tables.merged_joint_info(joint_list).names
@@ -59,8 +67,9 @@ def test_every_member_of_the_555_joints_is_annotated_in_some_image(suite):
     assert np.any(known, axis=0).all()
 
 
-@pytest.mark.parametrize("name, num_joints", [
-    ("synth28", 555), ("synth14", 277), ("synth3", 77), ("synth1", 25)])
+@pytest.mark.parametrize(
+    "name, num_joints", [("synth28", 555), ("synth14", 277), ("synth3", 77), ("synth1", 25)]
+)
 def test_test_split_has_all_joints_and_is_shared(suite, name, num_joints):
     dataset = open_cache(suite / "cache" / f"{name}.pkl")
     full = open_cache(suite / "cache" / "synth28.pkl")
@@ -90,8 +99,9 @@ def test_two_dimensional_set_has_the_common_joints(suite):
 
 
 def test_some_sets_have_masks_and_some_have_none(suite):
-    has_mask = {e.dataset: e.mask is not None for e in
-                open_cache(suite / "cache" / "synth28.pkl").train}
+    has_mask = {
+        e.dataset: e.mask is not None for e in open_cache(suite / "cache" / "synth28.pkl").train
+    }
     assert has_mask["h36m"] and not has_mask["jta"]
 
 
@@ -110,7 +120,8 @@ def test_damaged_suite_is_completed_to_the_same_bytes(suite, tmp_path):
     (root / "cache" / "synth3.pkl").write_bytes(b"half a file")
     progress = []
     build_dataset_suite(
-        root, seed=5, workers=1, on_progress=lambda *counts: progress.append(counts), **_SIZES)
+        root, seed=5, workers=1, on_progress=lambda *counts: progress.append(counts), **_SIZES
+    )
     assert _contents(root) == _contents(suite)
     assert kept.stat().st_mtime_ns == modified
     assert progress[-1][0] == progress[-1][1] and progress[0][0] > 40
@@ -140,8 +151,10 @@ def test_sizes_below_one_are_a_user_error(tmp_path):
 
 @pytest.mark.slow
 def test_killed_build_resumes_to_the_same_bytes(suite, tmp_path):
-    command = ("from metrabs.synthetic.dataset_suite import build_dataset_suite; "
-               f"build_dataset_suite({str(tmp_path)!r}, seed=5, workers=1, **{_SIZES!r})")
+    command = (
+        "from metrabs.synthetic.dataset_suite import build_dataset_suite; "
+        f"build_dataset_suite({str(tmp_path)!r}, seed=5, workers=1, **{_SIZES!r})"
+    )
     process = subprocess.Popen([sys.executable, "-c", command], stderr=subprocess.DEVNULL)
     while len(list(tmp_path.rglob("*.jpg"))) < 20 and process.poll() is None:
         time.sleep(0.05)

@@ -56,8 +56,11 @@ def test_every_joint_lies_near_its_anatomical_place(state):
 
 
 def test_formats_disagree_about_the_same_joint(state):
-    names = [name for name in tables.merged_joint_info("huge8").names
-             if tables.base_name(name) == "lhip"]
+    names = [
+        name
+        for name in tables.merged_joint_info("huge8").names
+        if tables.base_name(name) == "lhip"
+    ]
     hips = joints_of(state, names)
     distances = np.linalg.norm(hips[:, np.newaxis] - hips, axis=-1)[np.triu_indices(len(hips), 1)]
     assert distances.min() > 1 and 15 < np.median(distances) < 60

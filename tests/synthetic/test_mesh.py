@@ -16,8 +16,10 @@ from metrabs.synthetic.poses import sample_pose
 
 def _signed_volume(vertices: np.ndarray, quads: np.ndarray) -> float:
     a, b, c, d = (vertices[quads[:, i]].astype(np.float64) for i in range(4))
-    return float((np.einsum("ni,ni->n", a, np.cross(b, c))
-                  + np.einsum("ni,ni->n", a, np.cross(c, d))).sum() / 6)
+    return float(
+        (np.einsum("ni,ni->n", a, np.cross(b, c)) + np.einsum("ni,ni->n", a, np.cross(c, d))).sum()
+        / 6
+    )
 
 
 def test_every_part_is_closed_and_looks_outward():
@@ -38,8 +40,13 @@ def test_every_part_is_closed_and_looks_outward():
 
 def test_body_has_a_plausible_volume():
     shared = topology()
-    volume_litres = _signed_volume(build_mesh(shapes.reference_shape()).vertices_mm,
-                                   shared.quads[_is_body(shared.quad_parts)]) / 1e6
+    volume_litres = (
+        _signed_volume(
+            build_mesh(shapes.reference_shape()).vertices_mm,
+            shared.quads[_is_body(shared.quad_parts)],
+        )
+        / 1e6
+    )
     assert 55 < volume_litres < 110
 
 
@@ -63,7 +70,8 @@ def test_mirrored_pose_gives_the_mirrored_skin():
     sides = topology().vertex_sides
     arm = topology().vertex_parts == PARTS.index("arm")
     np.testing.assert_allclose(
-        mirrored[arm & (sides < 0)], vertices[arm & (sides > 0)] * [1, -1, 1], atol=0.05)
+        mirrored[arm & (sides < 0)], vertices[arm & (sides > 0)] * [1, -1, 1], atol=0.05
+    )
 
 
 def test_bent_limbs_keep_their_girth():
@@ -74,8 +82,9 @@ def test_bent_limbs_keep_their_girth():
     straight = pose_mesh(mesh, body.pose_body(shape, body.rest_pose()))
     bent = pose_mesh(mesh, body.pose_body(shape, pose))
     # The ring at the knee consists of 14 vertices; opposite ones are 7 apart.
-    leg = np.flatnonzero((topology().vertex_parts == PARTS.index("leg"))
-                         & (topology().vertex_sides > 0))
+    leg = np.flatnonzero(
+        (topology().vertex_parts == PARTS.index("leg")) & (topology().vertex_sides > 0)
+    )
     ring = leg[7 * 14 : 8 * 14]
     for vertices in (straight, bent):
         widths = np.linalg.norm(vertices[ring[:7]] - vertices[ring[7:]], axis=1)

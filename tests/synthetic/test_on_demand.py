@@ -10,8 +10,15 @@ def test_builtin_datasets_are_built_below_the_data_root_when_opened(tmp_path, mo
     monkeypatch.setattr(datasets, "_builders", {})
 
     def build_small_suite(root, data_root, workers):
-        return build(root, data_root=data_root, workers=workers, examples_per_dataset=1,
-                     valid_examples_per_dataset=1, num_test_examples=1, examples_per_dataset_2d=1)
+        return build(
+            root,
+            data_root=data_root,
+            workers=workers,
+            examples_per_dataset=1,
+            valid_examples_per_dataset=1,
+            num_test_examples=1,
+            examples_per_dataset_2d=1,
+        )
 
     build = on_demand.build_dataset_suite
     monkeypatch.setattr(on_demand, "build_dataset_suite", build_small_suite)

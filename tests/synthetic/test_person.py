@@ -18,10 +18,15 @@ def test_people_in_every_kind_of_clothing_have_finite_skin(kind):
 
 def test_moving_a_person_moves_skin_and_bones_alike(person):
     moved = move_person(person, np.array([100.0, -200, 30]))
-    np.testing.assert_allclose(moved.vertices_mm - person.vertices_mm, [[100, -200, 30]] * len(
-        person.vertices_mm), atol=0.01)
-    np.testing.assert_allclose(moved.state.positions_mm - person.state.positions_mm,
-                               [[100, -200, 30]] * len(person.state.positions_mm))
+    np.testing.assert_allclose(
+        moved.vertices_mm - person.vertices_mm,
+        [[100, -200, 30]] * len(person.vertices_mm),
+        atol=0.01,
+    )
+    np.testing.assert_allclose(
+        moved.state.positions_mm - person.state.positions_mm,
+        [[100, -200, 30]] * len(person.state.positions_mm),
+    )
 
 
 def test_painting_positions_do_not_depend_on_the_pose():

@@ -5,8 +5,15 @@ import numpy as np
 
 from metrabs.synthetic.photo import PhotoStyle, encode_jpeg, take_photo
 
-_PLAIN = PhotoStyle(saturation=(1, 1), contrast=(1, 1), brightness=(0.4, 0.4), cast=0.0,
-                    blur_px=(0, 0), grain=(0, 0), jpeg_quality=(95, 95))
+_PLAIN = PhotoStyle(
+    saturation=(1, 1),
+    contrast=(1, 1),
+    brightness=(0.4, 0.4),
+    cast=0.0,
+    blur_px=(0, 0),
+    grain=(0, 0),
+    jpeg_quality=(95, 95),
+)
 
 
 def _gradient() -> np.ndarray:

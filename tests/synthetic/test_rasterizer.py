@@ -27,8 +27,9 @@ def test_attributes_are_interpolated_linearly():
     points = _square(3, 3, 20)
     fragments = rasterize(points, np.full(4, 1000.0), points, _QUADS, (32, 32))
     inside = fragments.coverage == 1
-    np.testing.assert_allclose(fragments.attributes[inside, 0], fragments.columns[inside],
-                               atol=0.51)
+    np.testing.assert_allclose(
+        fragments.attributes[inside, 0], fragments.columns[inside], atol=0.51
+    )
     middle = inside & (np.abs(fragments.columns - 13) < 8) & (np.abs(fragments.rows - 13) < 8)
     np.testing.assert_allclose(fragments.attributes[middle, 1], fragments.rows[middle], atol=1e-3)
 

@@ -24,7 +24,8 @@ def test_crops_of_every_style_show_the_annotated_person(name):
 
 def test_same_generator_state_gives_the_same_crop():
     first, second = (
-        render_person_crop(np.random.default_rng(3), find_style("agora")) for _ in range(2))
+        render_person_crop(np.random.default_rng(3), find_style("agora")) for _ in range(2)
+    )
     np.testing.assert_array_equal(first.image, second.image)
     np.testing.assert_array_equal(first.mask, second.mask)
 

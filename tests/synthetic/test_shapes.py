@@ -10,7 +10,8 @@ def _standing_height(shape: body.BodyShape) -> float:
     positions = body.rest_positions(shape)
     head, foot = body.bone_id("head"), body.bone_id("l_foot")
     return (positions[head, 2] + shape.extents[head, 2]) - (
-        positions[foot, 2] + shape.extents[foot, 2])
+        positions[foot, 2] + shape.extents[foot, 2]
+    )
 
 
 def test_reference_person_is_175_centimetres_tall():

@@ -69,8 +69,12 @@ def test_missing_image_makes_a_shard_incomplete(tmp_path):
 
 
 def test_images_depend_on_seed_split_and_number(tmp_path):
-    shards = [Shard(1, "aist", "valid", 0, 1), Shard(2, "aist", "valid", 0, 1),
-              Shard(1, "aist", "train", 0, 1), Shard(1, "aist", "valid", 1, 2)]
+    shards = [
+        Shard(1, "aist", "valid", 0, 1),
+        Shard(2, "aist", "valid", 0, 1),
+        Shard(1, "aist", "train", 0, 1),
+        Shard(1, "aist", "valid", 1, 2),
+    ]
     contents = set()
     for number, shard in enumerate(shards):
         make_shard(shard, tmp_path / str(number))

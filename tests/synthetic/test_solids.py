@@ -30,7 +30,7 @@ def test_depth_of_a_box_is_that_of_its_front(camera):
     depths = _depths([Solid(np.zeros(3), np.array([500.0, 400, 300]), 0, False, _GREY)], camera)
     assert depths[64, 64] == pytest.approx(4500, abs=0.5)
     corner = camera.world_to_image(np.array([500, 400, 300]))
-    assert np.isfinite(depths[64, : 128]).sum() == pytest.approx(2 * abs(corner[0] - 63.5), abs=2)
+    assert np.isfinite(depths[64, :128]).sum() == pytest.approx(2 * abs(corner[0] - 63.5), abs=2)
 
 
 def test_depth_of_a_ball_is_smallest_in_the_middle(camera):
@@ -49,6 +49,7 @@ def test_nearer_solid_wins_and_things_behind_the_camera_are_not_seen(camera):
     near = Solid(np.array([1000.0, 0, 0]), np.full(3, 200.0), 0, False, _GREY)
     far = Solid(np.array([-1000.0, 0, 0]), np.full(3, 200.0), 0, False, _GREY)
     behind = Solid(np.array([9000.0, 0, 0]), np.full(3, 200.0), 0, False, _GREY)
-    np.testing.assert_array_equal(_depths([near, far], camera)[64, 64],
-                                  _depths([far, near], camera)[64, 64])
+    np.testing.assert_array_equal(
+        _depths([near, far], camera)[64, 64], _depths([far, near], camera)[64, 64]
+    )
     assert np.isinf(_depths([behind], camera)).all()

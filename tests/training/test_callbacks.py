@@ -26,7 +26,10 @@ def test_history_drops_what_a_resumed_run_repeats(tmp_path: pathlib.Path) -> Non
     resumed.add(3, {"loss": 0.25})
     resumed.close()
     assert read_history(tmp_path) == [
-        {"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}, {"step": 3, "loss": 0.25}]
+        {"step": 1, "loss": 1.0},
+        {"step": 2, "loss": 0.5},
+        {"step": 3, "loss": 0.25},
+    ]
 
 
 def test_signal_is_noted_once_and_handlers_come_back() -> None:

@@ -31,8 +31,11 @@ class _TwoLocalReplicas:
 
 def test_one_device_needs_no_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [
-        tf.config.LogicalDevice(f"/{kind}:0", kind)])
+    monkeypatch.setattr(
+        tf.config,
+        "list_logical_devices",
+        lambda kind: [tf.config.LogicalDevice(f"/{kind}:0", kind)],
+    )
     for multi_gpu in (False, True):
         strategy = choose_strategy(multi_gpu)
         assert strategy.num_replicas_in_sync == 1

@@ -189,7 +189,9 @@ def _loss_of_class(model_class: str) -> PoseLoss:
 
 def _chain_labels(poses: np.ndarray = _CHAIN_POSES) -> Labels3D:
     return Labels3D(
-        tf.constant(poses), tf.ones([1, 3], tf.bool), tf.constant(_CAMERA[np.newaxis]),
+        tf.constant(poses),
+        tf.ones([1, 3], tf.bool),
+        tf.constant(_CAMERA[np.newaxis]),
         tf.constant(_CHAIN_PIXELS),
     )
 

@@ -131,10 +131,17 @@ def test_a_run_starts_from_a_file_of_backbone_weights(
     monkeypatch.setattr("metrabs.models.build.build_backbone", registry.build_backbone)
     network = registry.build_backbone("resnet18", weights="none").layers[-1]
     network.save_weights(str(tmp_path / "resnet18.h5"))
-    trained = train(tiny_config(
-        tmp_path, with_2d=False, training_steps=1, backbone="resnet18", base_learning_rate=1e-9,
-        backbone_weights=str(tmp_path / "resnet18.h5"), weight_decay=0.0,
-    ))
+    trained = train(
+        tiny_config(
+            tmp_path,
+            with_2d=False,
+            training_steps=1,
+            backbone="resnet18",
+            base_learning_rate=1e-9,
+            backbone_weights=str(tmp_path / "resnet18.h5"),
+            weight_decay=0.0,
+        )
+    )
     backbone = load_crop_model(trained).backbone
     for expected, actual in zip(network.trainable_weights, backbone.trainable_weights):
         np.testing.assert_allclose(actual, expected, atol=1e-4)
@@ -143,10 +150,18 @@ def test_a_run_starts_from_a_file_of_backbone_weights(
 def test_a_run_starts_from_a_checkpoint_with_step_zero(tmp_path: pathlib.Path) -> None:
     common: dict[str, Any] = dict(with_2d=False, training_steps=1)
     first = train(tiny_config(tmp_path / "first", **common))
-    second = train(tiny_config(
-        tmp_path / "second", init_path=str(first), backbone_weights="imagenet", seed=2,
-        base_learning_rate=1e-9, weight_decay=0.0, ema_momentum=0.9, **common,
-    ))
+    second = train(
+        tiny_config(
+            tmp_path / "second",
+            init_path=str(first),
+            backbone_weights="imagenet",
+            seed=2,
+            base_learning_rate=1e-9,
+            weight_decay=0.0,
+            ema_momentum=0.9,
+            **common,
+        )
+    )
     old, new = (tf.train.load_checkpoint(str(c)).get_tensor(_KERNEL) for c in (first, second))
     assert second.name == "ckpt-1"
     np.testing.assert_allclose(new, old, atol=1e-4)
@@ -168,8 +183,10 @@ def test_bone_lengths_that_are_stored_with_the_dataset_are_used(tmp_path: pathli
     config = tiny_config(tmp_path, model_class="Model25D")
     dataset = open_dataset(config.data.dataset3d)
     stored = np.arange(len(JOINTS_3D.edges), dtype=np.float32)
-    write_cache(config.data.dataset3d, dataclasses.replace(
-        dataset, bone_lengths_mm={config.data.train_on: stored}))
+    write_cache(
+        config.data.dataset3d,
+        dataclasses.replace(dataset, bone_lengths_mm={config.data.train_on: stored}),
+    )
     np.testing.assert_array_equal(typical_bone_lengths(config, JOINTS_3D), stored)
 
 
@@ -190,7 +207,8 @@ def test_model25d_trains_and_carries_its_bone_lengths(tmp_path: pathlib.Path) ->
     assert stored.data.bone_length_dataset is None
     model = load_crop_model(checkpoint, stored.replace(dataset3d="elsewhere"))
     np.testing.assert_array_equal(
-        model.variant.bone_lengths_mm, typical_bone_lengths(config, JOINTS_3D))
+        model.variant.bone_lengths_mm, typical_bone_lengths(config, JOINTS_3D)
+    )
     resumed = describe_model(stored.replace(dataset3d="elsewhere"), JOINTS_3D, checkpoint)
     np.testing.assert_array_equal(resumed.bone_lengths_mm, model.variant.bone_lengths_mm)
     with pytest.raises(UserError, match="model_class was Model25D, is Metrabs"):

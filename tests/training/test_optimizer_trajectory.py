@@ -27,7 +27,7 @@ def _rate(step: int, is_head: bool) -> float:
     if is_head and step < half:
         return _BASE_RATE * (1 / 3) ** (step / half)
     share = (step - half) / half if is_head else step / _NUM_STEPS
-    return _BASE_RATE / 30 * 0.3 ** share
+    return _BASE_RATE / 30 * 0.3**share
 
 
 def _trajectory(start: np.ndarray, gradients: np.ndarray, is_head: bool) -> Any:
@@ -58,15 +58,23 @@ def test_weights_and_moving_averages_follow_the_numpy_trajectory(in_graph: bool)
     }
     variables = {
         name: tf.Variable(
-            start, constraint=_CONSTRAINTS[name],
+            start,
+            constraint=_CONSTRAINTS[name],
             name="kernel",  # equal names must not matter
         )
         for name, start in starts.items()
     }
-    settings = Config().replace(
-        training_steps=_NUM_STEPS, base_learning_rate=_BASE_RATE, weight_decay=_DECAY,
-        dual_finetune_lr=True, ema_momentum=_MOMENTUM,
-    ).optimization
+    settings = (
+        Config()
+        .replace(
+            training_steps=_NUM_STEPS,
+            base_learning_rate=_BASE_RATE,
+            weight_decay=_DECAY,
+            dual_finetune_lr=True,
+            ema_momentum=_MOMENTUM,
+        )
+        .optimization
+    )
     optimizer = build_optimizer(settings, [variables["backbone"]], [variables["head"]])
 
     def apply(pairs: list[tf.Tensor]) -> None:
@@ -74,8 +82,7 @@ def test_weights_and_moving_averages_follow_the_numpy_trajectory(in_graph: bool)
 
     apply = tf.function(apply) if in_graph else apply
     expected = {
-        name: _trajectory(starts[name], gradients[name], name == "head")
-        for name in _CONSTRAINTS
+        name: _trajectory(starts[name], gradients[name], name == "head") for name in _CONSTRAINTS
     }
     averages: dict[str, np.ndarray] = {}
     for step in range(_NUM_STEPS):
@@ -83,7 +90,8 @@ def test_weights_and_moving_averages_follow_the_numpy_trajectory(in_graph: bool)
         for name, variable in variables.items():
             weights, averages[name] = next(expected[name])
             np.testing.assert_allclose(
-                variable, weights, rtol=1e-4, atol=2e-6, err_msg=f"{name}, step {step}")
+                variable, weights, rtol=1e-4, atol=2e-6, err_msg=f"{name}, step {step}"
+            )
     optimizer.swap_in_ema(list(variables.values()))
     for name, variable in variables.items():
         np.testing.assert_allclose(variable, averages[name], rtol=1e-4, atol=2e-6)

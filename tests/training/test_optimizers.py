@@ -47,9 +47,11 @@ def test_finetuning_gives_every_group_its_rate() -> None:
         assert float(optimizer.rate_of(head)) == pytest.approx(float(high(step)))
         if step == 0:  # the first Adam update is the rate itself
             np.testing.assert_allclose(
-                np.abs(backbone - before[0]), float(low(0)) * np.ones([4, 3]), rtol=1e-4)
+                np.abs(backbone - before[0]), float(low(0)) * np.ones([4, 3]), rtol=1e-4
+            )
             np.testing.assert_allclose(
-                np.abs(head - before[1]), float(high(0)) * np.ones([4, 3]), rtol=1e-4)
+                np.abs(head - before[1]), float(high(0)) * np.ones([4, 3]), rtol=1e-4
+            )
     assert float(optimizer.learning_rate) == pytest.approx(float(low(2)))
 
 

@@ -55,7 +55,8 @@ def test_npz_and_hdf5_hold_the_same_fields(trained: Config) -> None:
         np.testing.assert_array_equal(npz[name], hdf5[name], err_msg=name)
     assert npz["coords3d_pred_world"].shape == (5, JOINTS_3D.num_joints, 3)
     assert [pathlib.Path(path).name for path in hdf5["image_path"]] == [
-        f"3d_{i}.jpg" for i in range(5)]
+        f"3d_{i}.jpg" for i in range(5)
+    ]
     assert hdf5["joint_names"].tolist() == list(JOINTS_3D.names)
 
 

@@ -63,8 +63,9 @@ def test_root_relative_models_have_no_overlay(
 
 
 def test_training_writes_previews_to_tensorboard(tmp_path: pathlib.Path) -> None:
-    config = tiny_config(tmp_path, with_2d=False, training_steps=2, picture_period=2,
-                         num_pictures=1)
+    config = tiny_config(
+        tmp_path, with_2d=False, training_steps=2, picture_period=2, num_pictures=1
+    )
     train(config)
     files = list(pathlib.Path(config.run.logdir).glob("tensorboard/events*"))
     steps, images = [], []

@@ -26,7 +26,10 @@ _ROOT = pathlib.Path(__file__).parents[2]
 _TIMEOUT_S = 540
 # By weak perspective, since the full one is ill-conditioned for the poses of untrained networks.
 _SETTINGS = dict(
-    batch_size=4, batch_size_2d=4, training_steps=3, weak_perspective_steps=1000,
+    batch_size=4,
+    batch_size_2d=4,
+    training_steps=3,
+    weak_perspective_steps=1000,
 )
 # The 2D head's bias shifts whole heatmaps, so its gradient is nothing but rounding errors, which
 # Adam blows up.
@@ -42,9 +45,17 @@ def _prepare(folder: pathlib.Path, **settings: Any) -> pathlib.Path:
 def _start(folder: pathlib.Path, **environment: str) -> Callable[..., subprocess.Popen[str]]:
     def start(**options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.training.training_program", str(folder),
-             json.dumps(options)],
-            cwd=_ROOT, env={**os.environ, **environment}, text=True, stderr=subprocess.PIPE,
+            [
+                sys.executable,
+                "-m",
+                "tests.training.training_program",
+                str(folder),
+                json.dumps(options),
+            ],
+            cwd=_ROOT,
+            env={**os.environ, **environment},
+            text=True,
+            stderr=subprocess.PIPE,
         )
 
     return start

@@ -33,8 +33,11 @@ from tests.training.tiny import JOINTS_3D, build_tiny_backbone, tiny_config
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """A complete run with everything switched on."""
     config = tiny_config(
-        tmp_path_factory.mktemp("finished"), validate_period=3, checkpoint_period=1,
-        finetune_in_inference_mode=3, dtype="float16",
+        tmp_path_factory.mktemp("finished"),
+        validate_period=3,
+        checkpoint_period=1,
+        finetune_in_inference_mode=3,
+        dtype="float16",
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("metrabs.models.build.build_backbone", build_tiny_backbone)
@@ -123,16 +126,15 @@ def test_export_predicts_like_the_checkpoint(finished_run: Config) -> None:
     camera = tf.constant([[[300.0, 0, 32], [0, 300, 32], [0, 0, 1]]] * 2)
     expected = model((image, camera), training=False)
     np.testing.assert_allclose(
-        exported.predict_multi_float32(image, camera), expected, rtol=1e-4, atol=0.1)
+        exported.predict_multi_float32(image, camera), expected, rtol=1e-4, atol=0.1
+    )
     assert exported.joint_names.numpy().tolist() == [n.encode() for n in JOINTS_3D.names]
     assert exported.heatmap_heads(exported.backbone(image))[0].shape == [2, 7, 2]
     with pytest.raises(UserError, match="is not a SavedModel"):
         export_crop_model(finished_run, "tensorboard")
 
 
-@pytest.mark.parametrize(
-    "source", ["checkpoint", pytest.param("export", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("source", ["checkpoint", pytest.param("export", marks=pytest.mark.slow)])
 def test_finetuning_starts_from_a_trained_model(
     finished_run: Config, tmp_path: pathlib.Path, source: str
 ) -> None:
@@ -141,9 +143,14 @@ def test_finetuning_starts_from_a_trained_model(
     weights = AffineWeights(np.full([7, 2], 1 / 7), np.full([2, 7], 1 / 2), JOINTS_3D.names)
     save_affine_weights(tmp_path / "acae.npz", weights)
     config = tiny_config(
-        tmp_path, load_backbone_from=str(path), regularize_to_manifold=True,
-        affine_weights=str(tmp_path / "acae.npz"), dual_finetune_lr=True, training_steps=1,
-        base_learning_rate=1e-9, with_2d=False,
+        tmp_path,
+        load_backbone_from=str(path),
+        regularize_to_manifold=True,
+        affine_weights=str(tmp_path / "acae.npz"),
+        dual_finetune_lr=True,
+        training_steps=1,
+        base_learning_rate=1e-9,
+        with_2d=False,
     )
     finetuned = train(config)
     old, new = _state(trained / "ckpt-4"), _state(finetuned)
@@ -166,8 +173,12 @@ def test_latent_points_can_be_finetuned_and_predicted(
     weights = AffineWeights(np.full([7, 2], 1 / 7), np.full([2, 7], 1 / 2), JOINTS_3D.names)
     save_affine_weights(tmp_path / "acae.npz", weights)
     config = tiny_config(
-        tmp_path, load_backbone_from=str(_folder(finished_run)), dual_finetune_lr=True,
-        affine_weights=str(tmp_path / "acae.npz"), base_learning_rate=1e-9, training_steps=1,
+        tmp_path,
+        load_backbone_from=str(_folder(finished_run)),
+        dual_finetune_lr=True,
+        affine_weights=str(tmp_path / "acae.npz"),
+        base_learning_rate=1e-9,
+        training_steps=1,
         **{variant: True},
     )
     finetuned = train(config)
@@ -191,7 +202,9 @@ def test_rejects_head_with_other_points(finished_run: Config, tmp_path: pathlib.
     common = dict(affine_weights=str(tmp_path / "acae.npz"), training_steps=1)
     latent = train(tiny_config(tmp_path / "latent", transform_coords=True, **common))
     config = tiny_config(
-        tmp_path / "regularized", regularize_to_manifold=True, load_backbone_from=str(latent),
+        tmp_path / "regularized",
+        regularize_to_manifold=True,
+        load_backbone_from=str(latent),
         **common,
     )
     with pytest.raises(UserError, match="predicts other points"):

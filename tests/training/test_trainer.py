@@ -43,8 +43,9 @@ def _trainer(config: Config, model_config: Optional[Config] = None, **settings: 
 
 
 def _weights(trainer: Trainer) -> list[np.ndarray]:
-    return [variable.numpy() for variable in trainer.crop_model.weights if
-            variable.dtype.is_floating]
+    return [
+        variable.numpy() for variable in trainer.crop_model.weights if variable.dtype.is_floating
+    ]
 
 
 def _loss_of_frozen(
@@ -108,7 +109,8 @@ def _step_in_precision(
     trainer.enter_inference_mode()  # nothing random
     gradients: list[np.ndarray] = []
     trainer.optimizer.apply_gradients = lambda pairs, **_: gradients.extend(
-        gradient.numpy() for gradient, _ in pairs)
+        gradient.numpy() for gradient, _ in pairs
+    )
     logs = trainer.train_step(batch)
     model = trainer.crop_model
     image = tf.cast(batch["image"], tf.float32) / 255
@@ -125,7 +127,8 @@ def _step_in_precision(
         # 10 and 7 bits of mantissa; results pass through a few roundings.
         ({"dtype": "float16"}, 4e-3),
         pytest.param(
-            {"dtype": "float16", "dynamic_loss_scale": True}, 4e-3, marks=pytest.mark.slow),
+            {"dtype": "float16", "dynamic_loss_scale": True}, 4e-3, marks=pytest.mark.slow
+        ),
         ({"dtype": "bfloat16"}, 3e-2),
     ],
 )
@@ -137,13 +140,13 @@ def test_16_bit_steps_agree_with_float32(
     for name in ("loss", "loss_3dbatch", "loss_2dbatch", "mean_error"):
         np.testing.assert_allclose(logs[name], logs32[name], rtol=relative_tolerance, err_msg=name)
     for actual, expected in zip(coords, coords32):  # pixels of 64, mm of 2200
-        np.testing.assert_allclose(
-            actual, expected, atol=relative_tolerance * np.ptp(expected))
+        np.testing.assert_allclose(actual, expected, atol=relative_tolerance * np.ptp(expected))
     flat32, flat = (np.concatenate([g.ravel() for g in gs]) for gs in (gradients32, gradients))
     cosine = flat @ flat32 / np.linalg.norm(flat) / np.linalg.norm(flat32)
     assert cosine > 1 - relative_tolerance
     assert np.linalg.norm(flat) == pytest.approx(
-        np.linalg.norm(flat32), rel=2 * relative_tolerance)
+        np.linalg.norm(flat32), rel=2 * relative_tolerance
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,14 +209,11 @@ def _weights_after_a_step(config: Config, batch: Any, **settings: Any) -> Any:
 
 
 @pytest.mark.parametrize("xla", ["off", pytest.param("heads", marks=pytest.mark.slow)])
-def test_accumulation_does_not_change_the_step(
-    config: Config, batch: Any, xla: str
-) -> None:
+def test_accumulation_does_not_change_the_step(config: Config, batch: Any, xla: str) -> None:
     # Every example three times, so that means over parts are means over the batch.
     tripled = {name: tf.repeat(value, 3, axis=0) for name, value in batch.items()}
     at_once, in_parts = (
-        _weights_after_a_step(config, tripled, grad_accum_steps=n, xla=xla)
-        for n in (1, 3)
+        _weights_after_a_step(config, tripled, grad_accum_steps=n, xla=xla) for n in (1, 3)
     )
     assert set(at_once[0]) == set(in_parts[0])
     for name in at_once[0]:

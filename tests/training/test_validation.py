@@ -106,6 +106,6 @@ def test_a_model_is_measured_on_all_examples_of_the_split(
         validation_metrics(model, dataset, config.replace(batch_size_test=3)), rel=1e-4
     )
     assert metrics["mean_error_procrustes"] < metrics["mean_error"]
-    assert ("mean_error_abs" in metrics) == ("mean_error_2d" in metrics) == (
-        model_class == "Metrabs"
+    assert (
+        ("mean_error_abs" in metrics) == ("mean_error_2d" in metrics) == (model_class == "Metrabs")
     )

@@ -79,8 +79,10 @@ def test_metrics_and_images_are_logged_and_resumed_runs_keep_their_log(
     assert first["project"] == "poses" and first["name"] == "my_run"
     assert first["config"]["depth"] == 5 and first["resume"] == "allow"
     assert fake.logged == [
-        (1, {"metrics/loss": 2.0}), (1, {"poses": (4, 6, 3)}),
-        (3, {"metrics/loss": 2.0}), (3, {"poses": (4, 6, 3)}),
+        (1, {"metrics/loss": 2.0}),
+        (1, {"poses": (4, 6, 3)}),
+        (3, {"metrics/loss": 2.0}),
+        (3, {"poses": (4, 6, 3)}),
     ]
     assert fake.num_finished == 2
 

@@ -38,10 +38,22 @@ def tiny_config(folder: pathlib.Path, with_2d: bool = True, **settings: Any) -> 
     folder.mkdir(parents=True, exist_ok=True)
     dataset3d, dataset2d = write_datasets(folder)
     defaults: dict[str, Any] = dict(
-        dataset3d=dataset3d, dataset2d=dataset2d if with_2d else "", logdir=str(folder / "run"),
-        backbone_weights="none", proc_side=64, depth=4, dtype="float32", batch_size=3,
-        batch_size_2d=2, batch_size_test=2, training_steps=4, workers=0, log_period=1,
-        weak_perspective_steps=1, absloss_start_step=0, xla="off",
+        dataset3d=dataset3d,
+        dataset2d=dataset2d if with_2d else "",
+        logdir=str(folder / "run"),
+        backbone_weights="none",
+        proc_side=64,
+        depth=4,
+        dtype="float32",
+        batch_size=3,
+        batch_size_2d=2,
+        batch_size_test=2,
+        training_steps=4,
+        workers=0,
+        log_period=1,
+        weak_perspective_steps=1,
+        absloss_start_step=0,
+        xla="off",
         base_learning_rate=1e-2,
     )
     return Config().replace(**{**defaults, **settings})
@@ -57,8 +69,11 @@ def build_tiny_backbone(name: str, **kwargs: Any) -> tf.keras.Model:
 
 
 def _example3d(rng: np.random.Generator, path: pathlib.Path) -> Pose3DExample:
-    camera = Camera(intrinsic_matrix=np.array(
-        [[120.0, 0, IMAGE_SIDE / 2], [0, 120, IMAGE_SIDE / 2], [0, 0, 1]], np.float32))
+    camera = Camera(
+        intrinsic_matrix=np.array(
+            [[120.0, 0, IMAGE_SIDE / 2], [0, 120, IMAGE_SIDE / 2], [0, 0, 1]], np.float32
+        )
+    )
     coords = rng.normal(0, 300, [JOINTS_3D.num_joints, 3]) + [0, 0, 3500]
     coords[rng.integers(JOINTS_3D.num_joints)] = np.nan
     return Pose3DExample(_write_image(rng, path), coords, _BOX, camera, dataset="tiny3d")

@@ -60,9 +60,11 @@ def main(folder: pathlib.Path, options: dict[str, Any]) -> int:
     def shard_batches(batches: Iterator[dict[str, Any]], *args: Any) -> Any:
         return original_shares(_disturbed(batches, options), *args)
 
-    with mock.patch("metrabs.models.build.build_backbone", build), \
-            mock.patch.object(train, "run_steps", run_steps), \
-            mock.patch.object(fit, "shard_batches", shard_batches):
+    with (
+        mock.patch("metrabs.models.build.build_backbone", build),
+        mock.patch.object(train, "run_steps", run_steps),
+        mock.patch.object(fit, "shard_batches", shard_batches),
+    ):
         return cli.main(arguments)
 
 

@@ -52,5 +52,9 @@ def test_stacked_images_are_padded_with_white():
     images = [np.full((2, 3, 3), value, np.uint8) for value in (1, 2, 3)]
     stacked = stack_images(images)
     assert stacked.shape == (4, 6, 3)
-    assert [stacked[0, 0, 0], stacked[0, 5, 0], stacked[3, 0, 0], stacked[3, 5, 0]] == [1, 2, 3,
-                                                                                       255]
+    assert [stacked[0, 0, 0], stacked[0, 5, 0], stacked[3, 0, 0], stacked[3, 5, 0]] == [
+        1,
+        2,
+        3,
+        255,
+    ]

@@ -47,8 +47,9 @@ def test_space_holds_all_finite_points_and_is_never_too_small():
 
 def test_a_standing_person_is_upright_in_the_turned_view_and_a_dot_from_above():
     space = space_of([STANDING])
-    turned, above = (draw(STANDING, LINE, space, 200) for draw in
-                     (draw_turned_view, draw_top_view))
+    turned, above = (
+        draw(STANDING, LINE, space, 200) for draw in (draw_turned_view, draw_top_view)
+    )
     assert turned.shape == above.shape == (200, 200, 3)
     height, width = np.ptp(colored(turned), axis=0)
     assert height > 100 and width < 15
@@ -58,8 +59,9 @@ def test_a_standing_person_is_upright_in_the_turned_view_and_a_dot_from_above():
 def test_further_away_is_higher_from_above_and_right_is_right():
     poses = np.concatenate([STANDING, STANDING + [800, 0, 800]])
     space = space_of([poses])
-    near, far = (colored(draw_top_view(p[np.newaxis], LINE, space, 300)).mean(axis=0)
-                 for p in poses)
+    near, far = (
+        colored(draw_top_view(p[np.newaxis], LINE, space, 300)).mean(axis=0) for p in poses
+    )
     assert far[0] < near[0] - 20 and far[1] > near[1] + 20
 
 
@@ -71,8 +73,10 @@ def test_no_people_give_an_empty_floor():
 
 def test_number_of_people_outside_is_written_on_the_view(monkeypatch):
     titles = []
-    monkeypatch.setattr("metrabs.visualization.space_view.cv2.putText",
-                        lambda canvas, text, *args: titles.append(text))
+    monkeypatch.setattr(
+        "metrabs.visualization.space_view.cv2.putText",
+        lambda canvas, text, *args: titles.append(text),
+    )
     space = space_of([STANDING])
     far = STANDING + [0, 0, 90000]
     draw_top_view(STANDING, LINE, space, 100)

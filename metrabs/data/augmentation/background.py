@@ -13,7 +13,10 @@ from metrabs.geometry.reprojection import interpolation_flag, reproject_image
 
 
 def replace_background(
-    image: np.ndarray, mask: np.ndarray, pools: AugmentationPools, config: LoadingConfig,
+    image: np.ndarray,
+    mask: np.ndarray,
+    pools: AugmentationPools,
+    config: LoadingConfig,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Returns the person of an image in front of a random part of a random background.
@@ -33,7 +36,10 @@ def replace_background(
     new_camera = old_camera.zoom(zoom * side / min(background.shape[:2]), inplace=False)
     new_camera.center_principal_point((side, side)).shift_image(shift)
     background = reproject_image(
-        background, old_camera, new_camera, (side, side),
+        background,
+        old_camera,
+        new_camera,
+        (side, side),
         interp=interpolation_flag(config.image_interpolation_train),
         antialias_factor=config.antialias_train,
     )

@@ -36,7 +36,9 @@ class _Linear(NamedTuple):
 def sample_color_effects(rng: np.random.Generator) -> list[ColorEffect]:
     """Samples the four effects in the order in which they are to be applied."""
     ranges = {
-        "brightness": (-0.125, 0.125), "contrast": (0.5, 1.5), "hue": (-72, 72),
+        "brightness": (-0.125, 0.125),
+        "contrast": (0.5, 1.5),
+        "hue": (-72, 72),
         "saturation": (0.5, 1.5),
     }
     names = ["brightness", "contrast", "hue", "saturation"]

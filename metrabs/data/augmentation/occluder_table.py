@@ -85,9 +85,7 @@ def _mapped_occluders(folder: pathlib.Path) -> list[Occluder]:
     if pixels.shape != (ends[-1], 3) or alphas.shape != (ends[-1],):
         raise _unusable(folder, "its files do not belong together")
     parts = zip(np.split(pixels, ends[:-1]), np.split(alphas, ends[:-1]), sizes)
-    return [
-        Occluder(image.reshape(*size, 3), alpha.reshape(size)) for image, alpha, size in parts
-    ]
+    return [Occluder(image.reshape(*size, 3), alpha.reshape(size)) for image, alpha, size in parts]
 
 
 def _unusable(folder: pathlib.Path, reason: str) -> UserError:

@@ -30,9 +30,7 @@ def paste_objects(
     return image
 
 
-def erase_rectangle(
-    image: np.ndarray, scale: float, rng: np.random.Generator
-) -> np.ndarray:
+def erase_rectangle(image: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
     """Returns a copy of a square image in which a random rectangle is noise.
 
     Args:
@@ -86,7 +84,7 @@ def _paste(image: np.ndarray, occluder: Occluder, center_xy: np.ndarray) -> None
     right, bottom = np.minimum(start + size_xy, image.shape[1::-1])
     if left >= right or top >= bottom:
         return
-    inside = np.s_[top - start[1]:bottom - start[1], left - start[0]:right - start[0]]
+    inside = np.s_[top - start[1] : bottom - start[1], left - start[0] : right - start[0]]
     alpha = occluder.alpha[inside][..., np.newaxis]
     target = image[top:bottom, left:right]
     target[...] = alpha * occluder.image[inside] + (1 - alpha) * target

@@ -61,13 +61,20 @@ def _pools_below(root: pathlib.Path) -> AugmentationPools:
 @functools.lru_cache(maxsize=2)
 def _log_pools_below(root: pathlib.Path) -> None:
     pools = _pools_below(root)
-    objects = "Pascal VOC" if isinstance(pools.occluders, OccluderTable) else (
-        "synthetic (real ones: docs/prepare/pascal_voc.md)"
+    objects = (
+        "Pascal VOC"
+        if isinstance(pools.occluders, OccluderTable)
+        else ("synthetic (real ones: docs/prepare/pascal_voc.md)")
     )
-    backgrounds = "INRIA Holidays" if isinstance(pools.backgrounds[0], str) else (
-        "synthetic (real ones: docs/prepare/inria_holidays.md)"
+    backgrounds = (
+        "INRIA Holidays"
+        if isinstance(pools.backgrounds[0], str)
+        else ("synthetic (real ones: docs/prepare/inria_holidays.md)")
     )
     _logger.info(
         "Augmentation pastes %d objects, %s, and %d backgrounds, %s.",
-        len(pools.occluders), objects, len(pools.backgrounds), backgrounds,
+        len(pools.occluders),
+        objects,
+        len(pools.backgrounds),
+        backgrounds,
     )

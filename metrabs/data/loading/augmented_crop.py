@@ -85,8 +85,12 @@ class AugmentedCrop:
         return box, augmentation
 
     def render(
-        self, image: np.ndarray, mask: Optional[Mapping[str, Any]], camera: Camera,
-        crop_camera: Camera, correction: Optional[ColorCorrection] = None,
+        self,
+        image: np.ndarray,
+        mask: Optional[Mapping[str, Any]],
+        camera: Camera,
+        crop_camera: Camera,
+        correction: Optional[ColorCorrection] = None,
     ) -> np.ndarray:
         """Returns the augmented crop, uint8 [side, side, 3] RGB.
 
@@ -124,7 +128,10 @@ class AugmentedCrop:
 
 
 def augment_appearance(
-    image: np.ndarray, occlusion_prob: float, config: LoadingConfig, pools: AugmentationPools,
+    image: np.ndarray,
+    occlusion_prob: float,
+    config: LoadingConfig,
+    pools: AugmentationPools,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Changes the colours of a crop and occludes a part of it.

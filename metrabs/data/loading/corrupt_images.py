@@ -78,7 +78,8 @@ class CorruptImageLog:
             self.paths.add(path)
             _logger.warning(
                 "Image '%s' cannot be read; another example is used instead (%d so far)",
-                path, len(self.paths),
+                path,
+                len(self.paths),
             )
             if len(self.paths) > self._limit:
                 raise UserError(

@@ -82,7 +82,10 @@ def uncalibrated_crop_camera(
 
 
 def render_crop(
-    image: np.ndarray, camera: Camera, crop_camera: Camera, config: LoadingConfig,
+    image: np.ndarray,
+    camera: Camera,
+    crop_camera: Camera,
+    config: LoadingConfig,
     is_training: bool,
 ) -> np.ndarray:
     """Returns the view of the crop camera on an image; 0 outside the image.
@@ -96,7 +99,10 @@ def render_crop(
     """
     name = config.image_interpolation_train if is_training else config.image_interpolation_test
     return reproject_image(
-        image, camera, crop_camera, (config.proc_side, config.proc_side),
+        image,
+        camera,
+        crop_camera,
+        (config.proc_side, config.proc_side),
         interp=interpolation_flag(name),
         antialias_factor=config.antialias_train if is_training else config.antialias_test,
     )

@@ -24,8 +24,12 @@ _LOWEST_USABLE = 0.95
 
 
 def load_example_2d(
-    example: Pose2DExample, joint_info: JointInfo, config: LoadingConfig, is_training: bool,
-    rng: np.random.Generator, pools: Optional[AugmentationPools] = None,
+    example: Pose2DExample,
+    joint_info: JointInfo,
+    config: LoadingConfig,
+    is_training: bool,
+    rng: np.random.Generator,
+    pools: Optional[AugmentationPools] = None,
     folders: Optional[DataFolders] = None,
 ) -> dict[str, Any]:
     """Crops a person, augments the crop and moves the 2D joints into it.
@@ -64,7 +68,8 @@ def load_example_2d(
     box, augmentation = crop.sample_geometry(example.bbox)
     stored_image = crops.load_image(example, folders)
     camera, crop_camera = _cameras(
-        example, stored_image.shape, box, config.proc_side, augmentation)
+        example, stored_image.shape, box, config.proc_side, augmentation
+    )
     image = crop.render(stored_image, example.mask, camera, crop_camera)
     coords = _usable_coords(example.coords, stored_image.shape[0])
     if augmentation.is_mirrored:
@@ -81,7 +86,10 @@ def load_example_2d(
 
 
 def _cameras(
-    example: Pose2DExample, imshape: tuple[int, ...], box_ltwh: np.ndarray, side: int,
+    example: Pose2DExample,
+    imshape: tuple[int, ...],
+    box_ltwh: np.ndarray,
+    side: int,
     augmentation: GeometricAugmentation,
 ) -> tuple[Camera, Camera]:
     """Returns the cameras of the stored image, a stand-in where it is unknown, and of the crop."""

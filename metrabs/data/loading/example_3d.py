@@ -19,8 +19,13 @@ from metrabs.skeletons import JointInfo
 
 
 def load_example_3d(
-    example: Pose3DExample, joint_info: JointInfo, config: LoadingConfig, is_training: bool,
-    rng: np.random.Generator, pools: Optional[AugmentationPools] = None, dataset_name: str = "",
+    example: Pose3DExample,
+    joint_info: JointInfo,
+    config: LoadingConfig,
+    is_training: bool,
+    rng: np.random.Generator,
+    pools: Optional[AugmentationPools] = None,
+    dataset_name: str = "",
     folders: Optional[DataFolders] = None,
 ) -> dict[str, Any]:
     """Crops a person, augments the crop and expresses the joints in the crop's camera.
@@ -64,7 +69,10 @@ def load_example_3d(
     box, augmentation = crop.sample_geometry(example.bbox)
     crop_camera = crops.calibrated_crop_camera(example.camera, box, config.proc_side, augmentation)
     image = crop.render(
-        crops.load_image(example, folders), example.mask, example.camera, crop_camera,
+        crops.load_image(example, folders),
+        example.mask,
+        example.camera,
+        crop_camera,
         traits.correction_for(example.image_path),
     )
     mirroring = joint_info.mirror_mapping if augmentation.is_mirrored else None
@@ -73,7 +81,9 @@ def load_example_3d(
 
 
 def _joints_in_crop(
-    example: Pose3DExample, crop_camera: Camera, config: LoadingConfig,
+    example: Pose3DExample,
+    crop_camera: Camera,
+    config: LoadingConfig,
     mirroring: Optional[list[int]],
 ) -> dict[str, np.ndarray]:
     metric = _camera_coords(example.world_coords, crop_camera)

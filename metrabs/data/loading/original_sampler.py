@@ -56,7 +56,10 @@ class OriginalSampler:
     """
 
     def __init__(
-        self, sections: Sequence[np.ndarray], counts: Sequence[int], batch_size: int,
+        self,
+        sections: Sequence[np.ndarray],
+        counts: Sequence[int],
+        batch_size: int,
         rng: np.random.Generator,
     ) -> None:
         self.batch_size = batch_size

@@ -105,8 +105,13 @@ class ExampleLoader:
 
 
 def training_batches(
-    dataset3d: PoseDataset, dataset2d: Optional[PoseDataset], config: Config, start_step: int,
-    num_steps: int, pools: Optional[AugmentationPools] = None, shard_index: int = 0,
+    dataset3d: PoseDataset,
+    dataset2d: Optional[PoseDataset],
+    config: Config,
+    start_step: int,
+    num_steps: int,
+    pools: Optional[AugmentationPools] = None,
+    shard_index: int = 0,
     num_shards: int = 1,
 ) -> Iterator[Batch]:
     """Yields the training batches of some steps, which depend only on the seed and the step.
@@ -135,15 +140,16 @@ def training_batches(
             or damaged, a batch cannot be divided into equal shards, a worker process died.
     """
     make_stream = functools.partial(
-        _training_stream, config=config, pools=pools, shard_index=shard_index,
+        _training_stream,
+        config=config,
+        pools=pools,
+        shard_index=shard_index,
         num_shards=num_shards,
     )
     data = config.data
     streams = [make_stream(dataset3d, data.train_on, data.batch_size, stream=_STREAM_3D)]
     if dataset2d is not None:
-        streams.append(
-            make_stream(dataset2d, "trainval", data.batch_size_2d, stream=_STREAM_2D)
-        )
+        streams.append(make_stream(dataset2d, "trainval", data.batch_size_2d, stream=_STREAM_2D))
     if pools is None:
         log_default_pools(config.run.folders)
     steps = range(start_step, start_step + num_steps)
@@ -153,8 +159,12 @@ def training_batches(
 
 
 def evaluation_batches(
-    examples: Sequence[Example], joint_info: JointInfo, config: LoadingConfig, batch_size: int,
-    workers: Optional[int] = None, folders: Optional[DataFolders] = None,
+    examples: Sequence[Example],
+    joint_info: JointInfo,
+    config: LoadingConfig,
+    batch_size: int,
+    workers: Optional[int] = None,
+    folders: Optional[DataFolders] = None,
 ) -> Iterator[Batch]:
     """Yields all examples once, in order and without augmentation; the last batch may be smaller.
 
@@ -210,8 +220,14 @@ class _TrainingStream:
 
 
 def _training_stream(
-    dataset: PoseDataset, split: str, batch_size: Optional[int], stream: int, config: Config,
-    pools: Optional[AugmentationPools], shard_index: int, num_shards: int,
+    dataset: PoseDataset,
+    split: str,
+    batch_size: Optional[int],
+    stream: int,
+    config: Config,
+    pools: Optional[AugmentationPools],
+    shard_index: int,
+    num_shards: int,
 ) -> _TrainingStream:
     examples = dataset.split(split)
     size = batch_size_of(dataset, batch_size)
@@ -223,15 +239,23 @@ def _training_stream(
     make_sampler = _original_sampler if config.data.released_order else BatchSampler
     sampler = make_sampler(examples, size, config.run.seed, dataset.samples_per_batch, stream)
     loader = ExampleLoader(
-        examples, dataset.joint_info, config.loading, True, dataset.name, pools,
+        examples,
+        dataset.joint_info,
+        config.loading,
+        True,
+        dataset.name,
+        pools,
         config.run.folders,
     )
     return _TrainingStream(sampler, _encode(loader), slice(shard_index, None, num_shards))
 
 
 def _original_sampler(
-    examples: Sequence[Example], batch_size: int, seed: int,
-    samples_per_batch: Optional[Mapping[str, int]], stream: int,
+    examples: Sequence[Example],
+    batch_size: int,
+    seed: int,
+    samples_per_batch: Optional[Mapping[str, int]],
+    stream: int,
 ) -> OriginalSampler:
     sections = list(members_by_dataset(examples, samples_per_batch).values())
     counts = list(samples_per_batch.values()) if samples_per_batch else [1]

@@ -43,8 +43,12 @@ class BatchSampler:
     """
 
     def __init__(
-        self, examples: Sequence[Example], batch_size: int, seed: int,
-        samples_per_batch: Optional[Mapping[str, int]] = None, stream: int = 0,
+        self,
+        examples: Sequence[Example],
+        batch_size: int,
+        seed: int,
+        samples_per_batch: Optional[Mapping[str, int]] = None,
+        stream: int = 0,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"The batch size must be at least 1, not {batch_size}.")
@@ -76,10 +80,12 @@ class BatchSampler:
         cycles, positions = cycles[by_dataset], positions[by_dataset]
         datasets = self._order[positions]
         places = cycles * self._counts[datasets] + self._occurrence[positions]
-        return np.concatenate([
-            self._datasets[dataset].example_indices(places[datasets == dataset])
-            for dataset in np.unique(datasets)
-        ])
+        return np.concatenate(
+            [
+                self._datasets[dataset].example_indices(places[datasets == dataset])
+                for dataset in np.unique(datasets)
+            ]
+        )
 
 
 def item_seeds(seed: int, stream: int, start: int, stop: int) -> np.ndarray:

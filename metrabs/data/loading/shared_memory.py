@@ -99,5 +99,5 @@ def write_to_shared_memory(
                 written[name] = ArrayLocation(file.tell(), array.shape, array.dtype.str)
                 rest = array.data.cast("B")
                 while rest:
-                    rest = rest[file.write(rest):]
+                    rest = rest[file.write(rest) :]
     return written

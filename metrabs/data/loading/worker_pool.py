@@ -85,7 +85,10 @@ class _Pending:
     """A submitted task, and the file through which its result is returned."""
 
     def __init__(
-        self, pool: concurrent.futures.Executor, file: SharedMemoryFile, work: Work,
+        self,
+        pool: concurrent.futures.Executor,
+        file: SharedMemoryFile,
+        work: Work,
         task: tuple[Any, ...],
     ) -> None:
         self.file = file

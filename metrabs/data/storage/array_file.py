@@ -146,9 +146,9 @@ def write_array_file(path: PathLike, content: Any) -> None:
         num_bytes = file.tell()
         file.seek(0)
         checksum = zlib.crc32(pickled + table)
-        file.write(_HEADER.pack(
-            _MAGIC, FORMAT_VERSION, checksum, len(pickled), len(buffers), num_bytes
-        ))
+        file.write(
+            _HEADER.pack(_MAGIC, FORMAT_VERSION, checksum, len(pickled), len(buffers), num_bytes)
+        )
         file.write(pickled + table)
 
 
@@ -156,7 +156,7 @@ def _write_block_by_block(file: BinaryIO, buffer: memoryview) -> int:
     """Appends a buffer to a file and returns its CRC."""
     checksum = 0
     for start in range(0, buffer.nbytes, _BLOCK_BYTES):
-        block = buffer[start:start + _BLOCK_BYTES]
+        block = buffer[start : start + _BLOCK_BYTES]
         checksum = zlib.crc32(block, checksum)
         file.write(block)
         if isinstance(buffer.obj, mmap.mmap):  # else the file copied would count as our memory
@@ -178,9 +178,9 @@ def read_array_file(path: PathLike) -> OpenedFile:
         reason = "is empty" if isinstance(error, ValueError) else str(error)
         raise UserError(f"Cache file '{path}' cannot be opened: {reason}.") from error
     pickle_bytes, table, checksum = _check_index(path, mapped)
-    buffers = [mapped[start:start + num_bytes] for start, num_bytes, _ in table]
+    buffers = [mapped[start : start + num_bytes] for start, num_bytes, _ in table]
     try:
-        index = mapped[_HEADER.size:_HEADER.size + pickle_bytes]
+        index = mapped[_HEADER.size : _HEADER.size + pickle_bytes]
         content = inert_pickle.load(index, buffers, admitted=inert_pickle.NOTHING)
     except pickle.UnpicklingError as error:
         raise _damaged(path, str(error)) from error
@@ -224,13 +224,13 @@ def _check_index(
     pickle_bytes, num_buffers, checksum = _check_header(path, mapped)
     table_start = _HEADER.size + pickle_bytes
     table_stop = table_start + num_buffers * _BUFFER.size
-    if table_stop > len(mapped) or zlib.crc32(mapped[_HEADER.size:table_stop]) != checksum:
+    if table_stop > len(mapped) or zlib.crc32(mapped[_HEADER.size : table_stop]) != checksum:
         raise _damaged(path, "its index does not match its checksum")
     return pickle_bytes, list(_BUFFER.iter_unpack(mapped[table_start:table_stop])), checksum
 
 
 def _check_header(path: pathlib.Path, mapped: memoryview) -> tuple[int, int, int]:
-    if len(mapped) < _HEADER.size or bytes(mapped[:len(_MAGIC)]) != _MAGIC:
+    if len(mapped) < _HEADER.size or bytes(mapped[: len(_MAGIC)]) != _MAGIC:
         raise UserError(
             f"'{path}' is not a METRABS cache file. Prepare the dataset with the scripts "
             "in data_preparation/."
@@ -257,4 +257,3 @@ def _aligned(position: int) -> int:
 
 def _pad(file: BinaryIO) -> None:
     file.write(b"\0" * (_aligned(file.tell()) - file.tell()))
-

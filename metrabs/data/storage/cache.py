@@ -44,16 +44,20 @@ class CacheWriter:
     """
 
     def __init__(
-        self, path: PathLike, name: str, joint_info: JointInfo,
+        self,
+        path: PathLike,
+        name: str,
+        joint_info: JointInfo,
         samples_per_batch: Optional[Mapping[str, int]] = None,
     ) -> None:
         self.path = pathlib.Path(path)
         self._head = {
-            "name": name, "joint_names": list(joint_info.names),
+            "name": name,
+            "joint_names": list(joint_info.names),
             "joint_edges": [(int(a), int(b)) for a, b in joint_info.edges],
-            "shares": None if samples_per_batch is None else {
-                name: int(count) for name, count in samples_per_batch.items()
-            },
+            "shares": None
+            if samples_per_batch is None
+            else {name: int(count) for name, count in samples_per_batch.items()},
         }
         self.bone_lengths_mm: Mapping[str, np.ndarray] = {}
         self._num_joints = joint_info.num_joints
@@ -101,7 +105,9 @@ class CacheWriter:
         return self._splits[name]
 
     def __exit__(
-        self, error_type: Optional[type[BaseException]], error: Optional[BaseException],
+        self,
+        error_type: Optional[type[BaseException]],
+        error: Optional[BaseException],
         traceback: Optional[types.TracebackType],
     ) -> None:
         try:
@@ -111,8 +117,12 @@ class CacheWriter:
                     split: array_file.pack_array(np.asarray(lengths, np.float32))
                     for split, lengths in self.bone_lengths_mm.items()
                 }
-                content = {**self._head, "num_joints": self._num_joints, "phases": splits,
-                           "bone_lengths_mm": bones}
+                content = {
+                    **self._head,
+                    "num_joints": self._num_joints,
+                    "phases": splits,
+                    "bone_lengths_mm": bones,
+                }
                 array_file.write_array_file(self.path, content)
         finally:
             for split in self._splits.values():
@@ -152,8 +162,11 @@ def open_cache(path: PathLike) -> PoseDataset:
         }
         joint_info = JointInfo(content["joint_names"], content["joint_edges"])
         return PoseDataset(
-            content["name"], joint_info, samples_per_batch=content["shares"],
-            bone_lengths_mm=bones, **tables,
+            content["name"],
+            joint_info,
+            samples_per_batch=content["shares"],
+            bone_lengths_mm=bones,
+            **tables,
         )
     except UserError:
         raise
@@ -197,7 +210,8 @@ class _SplitWriter:
     def content(self) -> dict[str, Any]:
         """Returns the entry of the split in the cache file."""
         return {
-            "length": self._length, "is_3d": self.is_3d,
+            "length": self._length,
+            "is_3d": self.is_3d,
             "records": array_file.pack_file(self._records),
             "blobs": array_file.pack_file(self._blobs),
             "datasets": array_file.pack_file(self._datasets),

@@ -23,8 +23,16 @@ CATEGORIES = ("dataset", "activity_name", "scene_name")
 NO_MASK, PLAIN_MASK, COMPRESSED_MASK = range(3)
 
 # The parts that vary in length; the field `counts` of the record holds their numbers of entries.
-COUNTS = ("path", "distortion", "world", "world_residuals", "universal", "universal_residuals",
-          "image", "mask")
+COUNTS = (
+    "path",
+    "distortion",
+    "world",
+    "world_residuals",
+    "universal",
+    "universal_residuals",
+    "image",
+    "mask",
+)
 
 RECORD = np.dtype([
     ("blob_start", "<u8"),  # byte position in the blobs of the split

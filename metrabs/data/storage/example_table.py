@@ -44,7 +44,10 @@ class ExampleTable(ExampleSequence):
     """
 
     def __init__(
-        self, stored: StoredSplit, num_joints: int, is_3d: bool,
+        self,
+        stored: StoredSplit,
+        num_joints: int,
+        is_3d: bool,
         origin: tuple[Callable[..., ExampleTable], tuple[Any, ...]],
     ) -> None:
         self.num_joints = num_joints

@@ -80,7 +80,7 @@ class ImageArchive:
     def names(self) -> list[str]:
         """Returns the paths of all files in the archive, sorted."""
         rows = self._connection().execute("SELECT path FROM files ORDER BY path")
-        return [name for name, in rows]
+        return [name for (name,) in rows]
 
     def _find(self, name: str) -> Optional[tuple[int, int, int]]:
         query = 'SELECT shard, "offset", size FROM files WHERE path = ?'
@@ -110,7 +110,9 @@ def archive_of_folder(folder: str) -> Optional[ImageArchive]:
 
 
 def pack_folder(
-    folder: PathLike, archive_path: PathLike, shard_bytes: int = _SHARD_BYTES,
+    folder: PathLike,
+    archive_path: PathLike,
+    shard_bytes: int = _SHARD_BYTES,
     on_progress: Optional[Callable[[int], None]] = None,
 ) -> int:
     """Packs all files below a folder into a new archive.
@@ -135,9 +137,11 @@ def pack_folder(
     if os.path.exists(archive_path):
         raise UserError(f"The archive '{archive_path}' exists already. Delete it to pack again.")
     num_files = 0
-    with atomic_path(archive_path) as index_path, contextlib.closing(
-        sqlite3.connect(index_path)
-    ) as index, _ShardWriter(str(archive_path), shard_bytes) as shards:
+    with (
+        atomic_path(archive_path) as index_path,
+        contextlib.closing(sqlite3.connect(index_path)) as index,
+        _ShardWriter(str(archive_path), shard_bytes) as shards,
+    ):
         index.execute("PRAGMA journal_mode = OFF")  # the file counts only when it is renamed
         index.execute(
             'CREATE TABLE files (path TEXT PRIMARY KEY, shard INTEGER, "offset" INTEGER, '

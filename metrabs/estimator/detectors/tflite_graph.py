@@ -77,9 +77,7 @@ class TfliteNetwork:
         self._weight_ids = list(weights)
         self.weights = PackedWeights(list(weights.values()))
         self.constant_outputs = {
-            position: constants[i]
-            for position, i in enumerate(self._output_ids)
-            if i in constants
+            position: constants[i] for position, i in enumerate(self._output_ids) if i in constants
         }
 
     def __call__(self, images: tf.Tensor) -> dict[int, tf.Tensor]:

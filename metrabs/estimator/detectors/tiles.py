@@ -35,9 +35,7 @@ def tile_size_and_starts(
     return tile_size, [free * tf.constant(place) // last for place in grid]
 
 
-def cut_tiles(
-    images: tf.Tensor, tile_size_hw: tf.Tensor, starts_yx: list[tf.Tensor]
-) -> tf.Tensor:
+def cut_tiles(images: tf.Tensor, tile_size_hw: tf.Tensor, starts_yx: list[tf.Tensor]) -> tf.Tensor:
     """Cuts all tiles out of `[N, H, W, 3]`; returns `[tiles * N, h, w, 3]`, tile by tile."""
     height, width = tile_size_hw[0], tile_size_hw[1]
     return tf.concat(
@@ -70,9 +68,7 @@ def are_small_and_whole(
     tile_size = tf.cast(tile_size_hw, tf.float32)
     margin = CUT_MARGIN * tile_size
     smallest = tf.where(starts > 0, tf.cast(starts, tf.float32) + margin, -float("inf"))
-    largest = tf.where(
-        ends < image_size_hw, tf.cast(ends, tf.float32) - margin, float("inf")
-    )
+    largest = tf.where(ends < image_size_hw, tf.cast(ends, tf.float32) - margin, float("inf"))
     begins_inside = corners[..., :2] > smallest[:, tf.newaxis, tf.newaxis]
     ends_inside = corners[..., 2:] < largest[:, tf.newaxis, tf.newaxis]
     is_small = corners[..., 2:] - corners[..., :2] <= OVERLAP * tile_size

@@ -53,7 +53,9 @@ def scores_by_joints(
 
 
 def scores_by_masks(
-    masks: Sequence[np.ndarray], predicted_px: np.ndarray, image_size_wh: tuple[int, int],
+    masks: Sequence[np.ndarray],
+    predicted_px: np.ndarray,
+    image_size_wh: tuple[int, int],
     edges: Sequence[tuple[int, int]],
 ) -> np.ndarray:
     """Scores how well masks of tracked people match drawn predictions.

@@ -84,12 +84,14 @@ class Benchmark(abc.ABC):
     def prediction_record(self) -> dict[str, Any]:
         """Returns the name of the benchmark and its settings that change predictions."""
         settings = dataclasses.asdict(self)
-        return {"benchmark": self.NAME,
-                **{k: v for k, v in settings.items() if k not in self.NOT_IN_PREDICTIONS}}
+        return {
+            "benchmark": self.NAME,
+            **{k: v for k, v in settings.items() if k not in self.NOT_IN_PREDICTIONS},
+        }
 
     def stem_of(self, path: pathlib.Path) -> str:
         """Returns the name of a prediction file or folder without its ending."""
-        return path.name[:-len(self.ENDING)] if self.ENDING else path.name
+        return path.name[: -len(self.ENDING)] if self.ENDING else path.name
 
     @abc.abstractmethod
     def sequences(self, data_root: pathlib.Path) -> Sequence[str]:
@@ -108,7 +110,9 @@ class Benchmark(abc.ABC):
         """
 
     def combine(
-        self, data_root: pathlib.Path, parts: Sequence[tuple[str, Predictions]],
+        self,
+        data_root: pathlib.Path,
+        parts: Sequence[tuple[str, Predictions]],
         path: pathlib.Path,
     ) -> None:
         """Writes the predictions of all sequences in the original format: one .npz file."""
@@ -156,9 +160,13 @@ def check_same_frames(
         return
     missing = sorted(set(expected) - set(predicted))
     others = sorted(set(predicted) - set(expected))
-    reason = (f"lacks {len(missing)} frames, such as '{missing[0]}'" if missing
-              else f"holds {len(others)} frames that are not evaluated, such as '{others[0]}'"
-              if others else "holds several people in some frames")
+    reason = (
+        f"lacks {len(missing)} frames, such as '{missing[0]}'"
+        if missing
+        else f"holds {len(others)} frames that are not evaluated, such as '{others[0]}'"
+        if others
+        else "holds several people in some frames"
+    )
     raise UserError(
         f"'{path}' {reason}; the benchmark has {len(expected)} frames with one person each. "
         "Predict again, or give the settings with which the predictions were made."

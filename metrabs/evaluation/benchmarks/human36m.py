@@ -45,7 +45,8 @@ class Human36M(Benchmark):
     NAME: ClassVar[str] = "h36m"
     TITLE: ClassVar[str] = "Human3.6M"
     SETTINGS: ClassVar[PredictionSettings] = dataclasses.replace(
-        ORIGINAL_SETTINGS, skeleton="h36m_17")
+        ORIGINAL_SETTINGS, skeleton="h36m_17"
+    )
     NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("only_s11",)
 
     only_s11: bool = setting(False, "evaluate only subject 11")
@@ -79,8 +80,11 @@ class Human36M(Benchmark):
         if poses_mm.shape[1] == 25:
             poses_mm = poses_mm[:, protocol.POSITIONS_AMONG_25]
         truth = sorted(
-            ((name, pose) for recording in self._recordings(data_root)
-             for _, name, pose in _truth_of_recording(data_root, recording)),
+            (
+                (name, pose)
+                for recording in self._recordings(data_root)
+                for _, name, pose in _truth_of_recording(data_root, recording)
+            ),
             key=lambda item: item[0],
         )
         check_same_frames(predicted, [name for name, _ in truth], path)
@@ -89,11 +93,16 @@ class Human36M(Benchmark):
         text = _PROTOCOL.format(subjects=" and ".join(map(str, self.subjects)))
         return [
             MetricGroup("WACV 2023", text, wacv_metrics(poses_mm, true_mm, protocol.ROOT_JOINT)),
-            MetricGroup("MPJPE by activity", text,
-                        protocol.error_per_activity(poses_mm, true_mm, activities)),
             MetricGroup(
-                "PA-MPJPE by activity", f"{text}; Procrustes alignment with scale",
-                protocol.error_per_activity(poses_mm, true_mm, activities, procrustes=True)),
+                "MPJPE by activity",
+                text,
+                protocol.error_per_activity(poses_mm, true_mm, activities),
+            ),
+            MetricGroup(
+                "PA-MPJPE by activity",
+                f"{text}; Procrustes alignment with scale",
+                protocol.error_per_activity(poses_mm, true_mm, activities, procrustes=True),
+            ),
         ]
 
     def _recordings(self, data_root: pathlib.Path) -> Iterator[Recording]:
@@ -116,5 +125,8 @@ def _truth_of_recording(
     """Yields index, image path and pose [17, 3] in world mm of the evaluated frames."""
     poses_mm = read_poses(data_root / FOLDER, recording.subject, recording.activity)
     for i in range(0, len(poses_mm), protocol.FRAME_STEP):
-        yield (i, f"{FOLDER}/{recording.image_path(i)}",
-               poses_mm[i, list(protocol.POSITIONS_AMONG_25)])
+        yield (
+            i,
+            f"{FOLDER}/{recording.image_path(i)}",
+            poses_mm[i, list(protocol.POSITIONS_AMONG_25)],
+        )

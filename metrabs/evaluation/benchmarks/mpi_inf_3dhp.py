@@ -41,13 +41,16 @@ class MpiInf3dhp(Benchmark):
     NAME: ClassVar[str] = "tdhp"
     TITLE: ClassVar[str] = "MPI-INF-3DHP"
     SETTINGS: ClassVar[PredictionSettings] = dataclasses.replace(
-        ORIGINAL_SETTINGS, skeleton="mpi_inf_3dhp_17", detector_threshold=0.0, max_detections=1)
+        ORIGINAL_SETTINGS, skeleton="mpi_inf_3dhp_17", detector_threshold=0.0, max_detections=1
+    )
     NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("universal_skeleton",)
 
     universal_skeleton: bool = setting(False, "compare with the poses of the universal skeleton")
     aspect_scales_center: bool = setting(
-        False, "let the pixel aspect scale the principal point of the test cameras, as in the "
-        "original implementation (3.85 px in TS5 and TS6)")
+        False,
+        "let the pixel aspect scale the principal point of the test cameras, as in the "
+        "original implementation (3.85 px in TS5 and TS6)",
+    )
 
     def sequences(self, data_root: pathlib.Path) -> list[str]:
         """Lists TS1 to TS6."""
@@ -72,19 +75,26 @@ class MpiInf3dhp(Benchmark):
                 scenes.append(scene_of(number))
         check_same_frames(predicted, expected, path)
         truth = np.array(true_mm, np.float64)
-        text = ("TS1 to TS6, valid frames, best detection, {} joints relative to the pelvis, "
-                f"{'universal' if self.universal_skeleton else 'metric'} skeleton")
+        text = (
+            "TS1 to TS6, valid frames, best detection, {} joints relative to the pelvis, "
+            f"{'universal' if self.universal_skeleton else 'metric'} skeleton"
+        )
         pck_text = f"{text.format(14)}; PCK at 150 mm; MPJPE over 17 joints"
         classic, aligned = (
             protocol.classic_numbers(poses_mm, truth, activities, scenes, procrustes)
             for procrustes in (False, True)
         )
         return [
-            MetricGroup("WACV 2023", text.format(17),
-                        protocol.wacv_numbers(poses_mm, truth, scenes)),
+            MetricGroup(
+                "WACV 2023", text.format(17), protocol.wacv_numbers(poses_mm, truth, scenes)
+            ),
             MetricGroup("Official", pck_text, classic, _PCK_GROUPS),
-            MetricGroup("Official, aligned", f"{pck_text}; Procrustes alignment with scale",
-                        aligned, _PCK_GROUPS),
+            MetricGroup(
+                "Official, aligned",
+                f"{pck_text}; Procrustes alignment with scale",
+                aligned,
+                _PCK_GROUPS,
+            ),
         ]
 
 

@@ -41,7 +41,8 @@ class MuPoTS(Benchmark):
     NAME: ClassVar[str] = "mupots"
     TITLE: ClassVar[str] = "MuPoTS-3D"
     SETTINGS: ClassVar[PredictionSettings] = dataclasses.replace(
-        ORIGINAL_SETTINGS, skeleton="mpi_inf_3dhp_17", internal_batch_size=128)
+        ORIGINAL_SETTINGS, skeleton="mpi_inf_3dhp_17", internal_batch_size=128
+    )
 
     def sequences(self, data_root: pathlib.Path) -> list[str]:
         """Lists TS1 to TS20."""
@@ -61,11 +62,14 @@ class MuPoTS(Benchmark):
 
     def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
         """Evaluates predicted people of 17 joints in camera space."""
-        people = {name: read_people(data_root / FOLDER / name / "annot.mat")
-                  for name in SEQUENCES}
+        people = {name: read_people(data_root / FOLDER / name / "annot.mat") for name in SEQUENCES}
         cameras = {name: camera_of(of_sequence) for name, of_sequence in people.items()}
-        valid = [(index, person) for index, name in enumerate(SEQUENCES)
-                 for person in people[name] if person.is_valid]
+        valid = [
+            (index, person)
+            for index, name in enumerate(SEQUENCES)
+            for person in people[name]
+            if person.is_valid
+        ]
         true = _annotated([index for index, _ in valid], [person for _, person in valid])
         pred = _predicted(path, cameras)
         of_true, of_pred = protocol.match_people(true, pred)
@@ -73,14 +77,20 @@ class MuPoTS(Benchmark):
             raise UserError(f"None of the people in '{path}' is close to an annotated one.")
         universal_mm = np.array([person.universal_mm for _, person in valid])[of_true]
         matched = _Matched(
-            pred.poses3d_cam_mm[of_pred], true.poses3d_cam_mm[of_true], universal_mm,
-            true.sequences[of_true], np.bincount(true.sequences, minlength=len(SEQUENCES)),
+            pred.poses3d_cam_mm[of_pred],
+            true.poses3d_cam_mm[of_true],
+            universal_mm,
+            true.sequences[of_true],
+            np.bincount(true.sequences, minlength=len(SEQUENCES)),
         )
         recall = 100 * len(of_true) / len(valid)
         numbers = wacv_metrics(matched.pred_mm, matched.true_mm, protocol.ROOT_JOINT)
         return [
-            MetricGroup("WACV 2023", f"{_TEXT}; matched people, 17 joints relative to the pelvis,"
-                        " metric truth", {**numbers, "recall": recall}),
+            MetricGroup(
+                "WACV 2023",
+                f"{_TEXT}; matched people, 17 joints relative to the pelvis, metric truth",
+                {**numbers, "recall": recall},
+            ),
             *matched.groups(),
         ]
 
@@ -100,21 +110,31 @@ class _Matched:
         groups = []
         for universal, relative, rescaled in itertools.product((True, False), repeat=3):
             numbers = protocol.numbers_per_sequence(
-                self.pred_mm, self.universal_mm if universal else self.true_mm, self.sequences,
-                self.num_annotated.tolist(), relative, rescaled,
+                self.pred_mm,
+                self.universal_mm if universal else self.true_mm,
+                self.sequences,
+                self.num_annotated.tolist(),
+                relative,
+                rescaled,
             )
-            title = (f"{'universal' if universal else 'metric'}, "
-                     f"{'root-relative' if relative else 'absolute'}, "
-                     f"bones {'rescaled' if rescaled else 'as predicted'}")
-            flat = {f"{metric} {name}": values[i] for metric, values in numbers.items()
-                    for i, name in enumerate((*SEQUENCES, "mean"))}
+            title = (
+                f"{'universal' if universal else 'metric'}, "
+                f"{'root-relative' if relative else 'absolute'}, "
+                f"bones {'rescaled' if rescaled else 'as predicted'}"
+            )
+            flat = {
+                f"{metric} {name}": values[i]
+                for metric, values in numbers.items()
+                for i, name in enumerate((*SEQUENCES, "mean"))
+            }
             groups.append(MetricGroup(title, f"{_TEXT}; PCK at 150 mm and AUC of 14 joints", flat))
         return groups
 
 
 def _annotated(sequences: Sequence[int], people: Sequence[Person]) -> protocol.People:
     return protocol.People(
-        np.array(sequences, int), np.array([person.frame for person in people], int),
+        np.array(sequences, int),
+        np.array([person.frame for person in people], int),
         np.array([person.joints_mm for person in people]),
         np.array([person.joints_px for person in people]),
     )
@@ -133,6 +153,8 @@ def _predicted(path: pathlib.Path, cameras: dict[str, Camera]) -> protocol.Peopl
         frames.append(int(pathlib.PurePosixPath(file_name).stem.rpartition("_")[2]))
         poses_px.append(cameras[sequence].camera_to_image(pose_mm))
     return protocol.People(
-        np.array(sequences, int), np.array(frames, int), poses_mm,
+        np.array(sequences, int),
+        np.array(frames, int),
+        poses_mm,
         np.array(poses_px).reshape(-1, 17, 2),
     )

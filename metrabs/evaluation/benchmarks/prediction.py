@@ -58,10 +58,16 @@ def predict_benchmark(
         UserError: frames or truth are missing, or there are predictions of another model or with
             other settings.
     """
-    _claim(benchmark, path, {
-        "model": resumable.content_identity(model_name), **benchmark.prediction_record(),
-        **settings.result_settings(), "default_fov_degrees": fov_degrees,
-    })
+    _claim(
+        benchmark,
+        path,
+        {
+            "model": resumable.content_identity(model_name),
+            **benchmark.prediction_record(),
+            **settings.result_settings(),
+            "default_fov_degrees": fov_degrees,
+        },
+    )
     parts_folder = _parts_folder(path)
     if path.exists() and not parts_folder.exists():
         return
@@ -96,7 +102,8 @@ def _claim(benchmark: Benchmark, path: pathlib.Path, settings: dict[str, Any]) -
             f"it by --predictions={path}, or delete it to predict again."
         )
     resumable.check_same_settings(
-        record, settings,
+        record,
+        settings,
         f"Evaluate them by --predictions={path}, give another --output, or delete '{record}', "
         f"'{path}' and '{_parts_folder(path).name}' to predict again.",
     )
@@ -106,7 +113,10 @@ def _claim(benchmark: Benchmark, path: pathlib.Path, settings: dict[str, Any]) -
 
 
 def _predict(
-    predictor: Predictor, frames: Sequence[Frame], data_root: pathlib.Path, batch_size: int,
+    predictor: Predictor,
+    frames: Sequence[Frame],
+    data_root: pathlib.Path,
+    batch_size: int,
     fov_degrees: float,
 ) -> Predictions:
     """Predicts the people of frames, in order; all frames have boxes, or none."""
@@ -117,7 +127,8 @@ def _predict(
         for batch in same_size_batches(pairs, batch_size, lambda pair: pair[1]):
             batch_frames = [frame for frame, _ in batch]
             results = predictor.predict(
-                [image for _, image in batch], _boxes_of(batch_frames),
+                [image for _, image in batch],
+                _boxes_of(batch_frames),
                 _cameras_of(batch_frames, fov_degrees),
             )
             for frame, people in zip(batch_frames, results):
@@ -148,18 +159,24 @@ def _cameras_of(frames: Sequence[Frame], fov_degrees: float) -> BatchCameras:
 
 
 def _read_ahead(
-    readers: concurrent.futures.Executor, frames: Sequence[Frame], data_root: pathlib.Path,
+    readers: concurrent.futures.Executor,
+    frames: Sequence[Frame],
+    data_root: pathlib.Path,
     num_ahead: int,
 ) -> Iterator[tuple[Frame, np.ndarray]]:
     """Yields frames with their images `[h, w, 3]` RGB, while the next ones are being read."""
     remaining = iter(frames)
-    pending = [(frame, readers.submit(_read, data_root, frame))
-               for frame in itertools.islice(remaining, num_ahead)]
+    pending = [
+        (frame, readers.submit(_read, data_root, frame))
+        for frame in itertools.islice(remaining, num_ahead)
+    ]
     while pending:
         frame, future = pending.pop(0)
         yield frame, future.result()
-        pending += [(following, readers.submit(_read, data_root, following))
-                    for following in itertools.islice(remaining, 1)]
+        pending += [
+            (following, readers.submit(_read, data_root, following))
+            for following in itertools.islice(remaining, 1)
+        ]
 
 
 def _read(data_root: pathlib.Path, frame: Frame) -> np.ndarray:

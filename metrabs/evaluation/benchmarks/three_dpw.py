@@ -42,13 +42,15 @@ class ThreeDpw(Benchmark):
     NAME: ClassVar[str] = "tdpw"
     TITLE: ClassVar[str] = "3D Poses in the Wild"
     SETTINGS: ClassVar[PredictionSettings] = dataclasses.replace(
-        ORIGINAL_SETTINGS, skeleton="smpl_24", num_aug=5, internal_batch_size=64)
+        ORIGINAL_SETTINGS, skeleton="smpl_24", num_aug=5, internal_batch_size=64
+    )
     NOT_IN_PREDICTIONS: ClassVar[tuple[str, ...]] = ("testset_only", "smoothing")
     ENDING: ClassVar[str] = ""
 
     gtassoc: bool = setting(
-        False, "associate people by the given 2D poses instead of tracked masks in "
-        "3dpw-more/stcn-pred")
+        False,
+        "associate people by the given 2D poses instead of tracked masks in 3dpw-more/stcn-pred",
+    )
     real_intrinsics: bool = setting(False, "treat the camera as known")
     testset_only: bool = setting(False, "evaluate only the official test split")
     smoothing: str = setting("none", "smoothing of tracks over time", choices=_SMOOTHING)
@@ -56,8 +58,11 @@ class ThreeDpw(Benchmark):
     def sequences(self, data_root: pathlib.Path) -> list[str]:
         """Lists 'split/name'."""
         splits = ("test",) if self.testset_only else three_dpw.SPLITS
-        return [f"{split}/{name}" for split in splits
-                for name in three_dpw.list_videos(data_root / three_dpw.FOLDER, split)]
+        return [
+            f"{split}/{name}"
+            for split in splits
+            for name in three_dpw.list_videos(data_root / three_dpw.FOLDER, split)
+        ]
 
     def frames(self, data_root: pathlib.Path, sequence: str) -> list[Frame]:
         """Lists all images of a sequence."""
@@ -73,7 +78,9 @@ class ThreeDpw(Benchmark):
         return [Frame(f"3dpw/imageFiles/{name}/{path}", camera) for path in paths]
 
     def combine(
-        self, data_root: pathlib.Path, parts: Sequence[tuple[str, Predictions]],
+        self,
+        data_root: pathlib.Path,
+        parts: Sequence[tuple[str, Predictions]],
         path: pathlib.Path,
     ) -> None:
         """Writes a pickle of tracks for each sequence, in the format of the benchmark.
@@ -90,8 +97,9 @@ class ThreeDpw(Benchmark):
 
     def evaluate(self, data_root: pathlib.Path, path: pathlib.Path) -> Sequence[MetricGroup]:
         """Evaluates a folder of tracks."""
-        poses = [self._poses_of_sequence(data_root, path, name)
-                 for name in self.sequences(data_root)]
+        poses = [
+            self._poses_of_sequence(data_root, path, name) for name in self.sequences(data_root)
+        ]
         pred_mm, true_mm = (np.concatenate(arrays) for arrays in zip(*poses))
         is_found = np.isfinite(pred_mm).all(axis=(1, 2))
         if not is_found.all():
@@ -100,17 +108,25 @@ class ThreeDpw(Benchmark):
                 "frames, since a person was not found in any frame of a sequence. Use a lower "
                 "--detector_threshold."
             )
-        text = (f"{'test split' if self.testset_only else 'all sequences'}, 24 SMPL joints "
-                f"relative to the pelvis, smoothing: {self.smoothing}")
+        text = (
+            f"{'test split' if self.testset_only else 'all sequences'}, 24 SMPL joints "
+            f"relative to the pelvis, smoothing: {self.smoothing}"
+        )
         return [
-            MetricGroup("WACV 2023", text,
-                        wacv_metrics(pred_mm, true_mm, protocol.ROOT_JOINT)),
-            MetricGroup("Official", f"{text}; PCK and NCPS of the major joints",
-                        protocol.classic_numbers(pred_mm, true_mm)),
-            MetricGroup("Worst joint", f"{text}; major joints after Procrustes alignment",
-                        protocol.ncps_by_threshold(pred_mm, true_mm)),
-            MetricGroup("PCK", f"{text}; major joints",
-                        protocol.pck_by_threshold(pred_mm, true_mm)),
+            MetricGroup("WACV 2023", text, wacv_metrics(pred_mm, true_mm, protocol.ROOT_JOINT)),
+            MetricGroup(
+                "Official",
+                f"{text}; PCK and NCPS of the major joints",
+                protocol.classic_numbers(pred_mm, true_mm),
+            ),
+            MetricGroup(
+                "Worst joint",
+                f"{text}; major joints after Procrustes alignment",
+                protocol.ncps_by_threshold(pred_mm, true_mm),
+            ),
+            MetricGroup(
+                "PCK", f"{text}; major joints", protocol.pck_by_threshold(pred_mm, true_mm)
+            ),
         ]
 
     def _poses_of_sequence(
@@ -138,7 +154,7 @@ class ThreeDpw(Benchmark):
         of_frame = collections.defaultdict(list)
         for index, image_path in enumerate(predictions.image_path.tolist()):
             of_frame[image_path].append(index)
-        frames = self.frames(data_root, sequence)[:tracks.shape[1]]
+        frames = self.frames(data_root, sequence)[: tracks.shape[1]]
         masks = None if self.gtassoc else _mask_frames(data_root, sequence, frames)
         for number, frame in enumerate(frames):
             indices = of_frame[frame.image_path]
@@ -168,9 +184,7 @@ class _MaskFrames:
         return scores_by_masks(masks, poses_px, self.image_size_wh, edges)
 
 
-def _mask_frames(
-    data_root: pathlib.Path, sequence: str, frames: Sequence[Frame]
-) -> _MaskFrames:
+def _mask_frames(data_root: pathlib.Path, sequence: str, frames: Sequence[Frame]) -> _MaskFrames:
     path = data_root / "3dpw-more/stcn-pred" / f"{sequence.rpartition('/')[2]}.pkl"
     if not path.exists():
         raise UserError(
@@ -192,8 +206,10 @@ def _fill_gaps(tracks: np.ndarray) -> np.ndarray:
     implementation they are NaN, which makes all its numbers NaN.
     """
     last = tracks.shape[1] - 1
-    for number, known in [*((i, i - 1) for i in range(1, last + 1)),
-                          *((i, i + 1) for i in reversed(range(last)))]:
+    for number, known in [
+        *((i, i - 1) for i in range(1, last + 1)),
+        *((i, i + 1) for i in reversed(range(last))),
+    ]:
         is_missing = np.isnan(tracks[:, number]).any(axis=(1, 2))
         tracks[is_missing, number] = tracks[is_missing, known]
     return tracks
@@ -202,4 +218,3 @@ def _fill_gaps(tracks: np.ndarray) -> np.ndarray:
 def _read(data_root: pathlib.Path, sequence: str) -> three_dpw.AnnotatedVideo:
     split, _, name = sequence.partition("/")
     return three_dpw.read_video(data_root / three_dpw.FOLDER, split, name)
-

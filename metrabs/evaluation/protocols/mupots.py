@@ -117,8 +117,7 @@ def numbers_per_sequence(
     else:
         distances, _ = absolute_distances(pred_mm, true_mm)
     rows = [
-        _numbers(distances[sequences == number], num)
-        for number, num in enumerate(num_annotated)
+        _numbers(distances[sequences == number], num) for number, num in enumerate(num_annotated)
     ]
     table = np.array([[row[name] for row in rows] for name in METRIC_NAMES])
     return dict(zip(METRIC_NAMES, np.column_stack([table, table.mean(axis=1)])))

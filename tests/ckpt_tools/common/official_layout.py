@@ -67,15 +67,20 @@ def write_name_based_checkpoint(path: pathlib.Path, values: dict[str, np.ndarray
     """Writes a checkpoint whose keys are the variables' names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tf.raw_ops.SaveV2(
-        prefix=str(path), tensor_names=list(values), shape_and_slices=[""] * len(values),
+        prefix=str(path),
+        tensor_names=list(values),
+        shape_and_slices=[""] * len(values),
         tensors=list(values.values()),
     )
     (path.parent / "checkpoint").write_text(f'model_checkpoint_path: "{path.name}"\n')
 
 
 def save_original_model(
-    folder: pathlib.Path, backbone_values: dict[str, np.ndarray], num_points: int = 3,
-    is_full_image_model: bool = False, scope: str = "efficientnetv2-b0/",
+    folder: pathlib.Path,
+    backbone_values: dict[str, np.ndarray],
+    num_points: int = 3,
+    is_full_image_model: bool = False,
+    scope: str = "efficientnetv2-b0/",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Writes a SavedModel with the original parts and variable names; returns its head."""
     rng = np.random.default_rng(7)

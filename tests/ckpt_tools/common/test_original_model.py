@@ -116,9 +116,7 @@ def test_saved_keras_models_are_read_also_within_a_full_image_model(values, tmp_
 
 def test_own_export_is_also_read(model, tmp_path):
     save_crop_model(model, tmp_path / "model")
-    again, _ = read_original_crop_model(
-        tmp_path / "model", {"backbone": "efficientnetv2-b0"}
-    )
+    again, _ = read_original_crop_model(tmp_path / "model", {"backbone": "efficientnetv2-b0"})
     for first, second in zip(model.get_weights(), again.get_weights()):
         np.testing.assert_array_equal(first, second)
 

@@ -34,8 +34,11 @@ def build_model(seed: int = 0, **settings: Any) -> CropModel:
     model = build_crop_model(ModelDescription(CONFIG.replace(**settings), joint_info))
     rng = np.random.default_rng(seed)
     for weight in model.backbone.weights + model.heatmap_heads.weights:
-        weight.assign(rng.uniform(0.2, 1, weight.shape) if "variance" in weight.name
-                      else rng.normal(0, 0.7, weight.shape))
+        weight.assign(
+            rng.uniform(0.2, 1, weight.shape)
+            if "variance" in weight.name
+            else rng.normal(0, 0.7, weight.shape)
+        )
     return model
 
 

@@ -17,8 +17,10 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
     "correction, expected",
     [
         (ColorCorrection(is_dark=True), brighten(IMAGE)),
-        (ColorCorrection(is_dark=True, neutral_ab=(110, 145)),
-         white_balance(brighten(IMAGE), 110, 145)),
+        (
+            ColorCorrection(is_dark=True, neutral_ab=(110, 145)),
+            white_balance(brighten(IMAGE), 110, 145),
+        ),
         (ColorCorrection(neutral_ab=(120, 138)), white_balance(IMAGE, 120, 138)),
     ],
 )

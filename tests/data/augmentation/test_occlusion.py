@@ -28,10 +28,12 @@ def test_a_transparent_object_mixes_with_the_image():
 def test_objects_scale_with_the_image_and_the_factor():
     pools = AugmentationPools([WHITE_SQUARE], [])
     areas = {
-        scale: np.mean([
-            (paste_objects(GREY, pools, scale, np.random.default_rng(seed)) > 100).mean()
-            for seed in range(40)
-        ])
+        scale: np.mean(
+            [
+                (paste_objects(GREY, pools, scale, np.random.default_rng(seed)) > 100).mean()
+                for seed in range(40)
+            ]
+        )
         for scale in (0.5, 1.0)
     }
     assert areas[0.5] < 0.5 * areas[1.0]

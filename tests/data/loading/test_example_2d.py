@@ -8,9 +8,7 @@ from metrabs.config import LoadingConfig
 from metrabs.data.loading.example_2d import load_example_2d
 from tests.data.conftest import JOINTS, random_camera, random_example_2d
 
-PLAIN = LoadingConfig(
-    proc_side=64, occlude_aug_prob_2d=0, background_aug_prob=0, color_aug=False
-)
+PLAIN = LoadingConfig(proc_side=64, occlude_aug_prob_2d=0, background_aug_prob=0, color_aug=False)
 
 
 def load(example, config=PLAIN, is_training=True, seed=0):
@@ -66,7 +64,8 @@ def test_mirroring_swaps_left_and_right():
     validity = {tuple(load(example, seed=seed)["joint_validity_mask_2d"]) for seed in range(20)}
     assert len(outputs) == 20
     assert validity == {
-        (False, False, True, True, True, True), (False, True, False, True, True, True)
+        (False, False, True, True, True, True),
+        (False, True, False, True, True, True),
     }
 
 

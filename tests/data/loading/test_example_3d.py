@@ -10,9 +10,7 @@ from metrabs.data.loading.example_3d import load_example_3d
 from metrabs.data.storage.masks import encode_mask
 from tests.data.conftest import JOINTS, random_example_3d
 
-PLAIN = LoadingConfig(
-    proc_side=64, occlude_aug_prob=0, background_aug_prob=0, color_aug=False
-)
+PLAIN = LoadingConfig(proc_side=64, occlude_aug_prob=0, background_aug_prob=0, color_aug=False)
 
 
 def load(example, config=PLAIN, is_training=True, seed=0, **kwargs):
@@ -110,9 +108,7 @@ def test_far_worlds_do_not_cost_precision():
     offset = np.array([3e7, -2e7, 1e5])
     camera = example.camera.copy()
     camera.t = camera.t + offset
-    far = dataclasses.replace(
-        example, world_coords=example.world_coords + offset, camera=camera
-    )
+    far = dataclasses.replace(example, world_coords=example.world_coords + offset, camera=camera)
     near_output, far_output = load(example), load(far)
     assert np.abs(near_output["coords3d_true"] - far_output["coords3d_true"]).max() < 1e-2
     assert np.array_equal(far_output["image"], near_output["image"])
@@ -121,16 +117,25 @@ def test_far_worlds_do_not_cost_precision():
 def test_partial_views_are_forced_for_h36m_in_some_merged_sets_only():
     example = random_example_3d(10, "h36m")
     focal = {
-        name: [load(example, seed=seed, dataset_name=name)["intrinsics"][0, 0]
-               for seed in range(12)]
+        name: [
+            load(example, seed=seed, dataset_name=name)["intrinsics"][0, 0] for seed in range(12)
+        ]
         for name in ("many2", "huge8", "")
     }
     assert focal["huge8"] == focal[""]
     assert 0 < np.sum(np.array(focal["many2"]) != focal[""]) < 12
 
 
-FOLDERS = ["h36m_like", "sailvos", "agora_down", "spec-syn", "hspace", "panoptic_mine",
-           "3dhp/TS1", "mupots/TS1"]
+FOLDERS = [
+    "h36m_like",
+    "sailvos",
+    "agora_down",
+    "spec-syn",
+    "hspace",
+    "panoptic_mine",
+    "3dhp/TS1",
+    "mupots/TS1",
+]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

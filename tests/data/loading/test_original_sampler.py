@@ -22,7 +22,7 @@ def generator():
 def test_every_example_of_a_section_comes_once_per_epoch():
     items = list(itertools.islice(original_items(SECTIONS, [2, 1], generator()), 36))
     first = [item.example for item in items if item.example < 10]
-    assert [collections.Counter(first[i:i + 4]) for i in range(0, 24, 4)] == (
+    assert [collections.Counter(first[i : i + 4]) for i in range(0, 24, 4)] == (
         [collections.Counter(range(4))] * 6
     )
     assert len({item.seed for item in items}) == 36

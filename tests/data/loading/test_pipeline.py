@@ -38,7 +38,8 @@ def stored(tmp_path, monkeypatch, dataset_3d):
         return dataclasses.replace(example, image=None)
 
     stored = dataclasses.replace(
-        dataset_3d, train=[to_file(e) for e in dataset_3d.train],
+        dataset_3d,
+        train=[to_file(e) for e in dataset_3d.train],
         valid=[to_file(e) for e in dataset_3d.valid],
     )
     write_cache(tmp_path / "tiny.pkl", stored)
@@ -57,14 +58,22 @@ def assert_same_batches(a, b):
 def test_a_training_batch_has_all_arrays_of_both_streams(dataset_3d, dataset_2d, config):
     batch = next(training_batches(dataset_3d, dataset_2d, config, 0, 1))
     expected = {
-        "image": ((6, 32, 32, 3), np.uint8), "intrinsics": ((6, 3, 3), np.float32),
-        "coords3d_true": ((6, 6, 3), np.float32), "coords2d_true": ((6, 6, 2), np.float32),
-        "joint_validity_mask": ((6, 6), bool), "is_joint_in_fov": ((6, 6), np.float32),
-        "rot_to_orig_cam": ((6, 3, 3), np.float32), "rot_to_world": ((6, 3, 3), np.float32),
-        "cam_loc": ((6, 3), np.float32), "image_path": ((6,), object),
-        "image_2d": ((4, 32, 32, 3), np.uint8), "intrinsics_2d": ((4, 3, 3), np.float32),
-        "coords2d_true_2d": ((4, 6, 2), np.float32), "joint_validity_mask_2d": ((4, 6), bool),
-        "is_joint_in_fov_2d": ((4, 6), bool), "image_path_2d": ((4,), object),
+        "image": ((6, 32, 32, 3), np.uint8),
+        "intrinsics": ((6, 3, 3), np.float32),
+        "coords3d_true": ((6, 6, 3), np.float32),
+        "coords2d_true": ((6, 6, 2), np.float32),
+        "joint_validity_mask": ((6, 6), bool),
+        "is_joint_in_fov": ((6, 6), np.float32),
+        "rot_to_orig_cam": ((6, 3, 3), np.float32),
+        "rot_to_world": ((6, 3, 3), np.float32),
+        "cam_loc": ((6, 3), np.float32),
+        "image_path": ((6,), object),
+        "image_2d": ((4, 32, 32, 3), np.uint8),
+        "intrinsics_2d": ((4, 3, 3), np.float32),
+        "coords2d_true_2d": ((4, 6, 2), np.float32),
+        "joint_validity_mask_2d": ((4, 6), bool),
+        "is_joint_in_fov_2d": ((4, 6), bool),
+        "image_path_2d": ((4,), object),
     }
     assert {key: (value.shape, value.dtype) for key, value in batch.items()} == expected
     assert [path[:1] for path in batch["image_path"]] == [b"a", b"a", b"b", b"c", b"c", b"c"]
@@ -141,14 +150,14 @@ def broken(stored, tmp_path):
     return stored
 
 
-def test_broken_images_are_named_and_replaced_by_examples_of_their_dataset(
-    broken, config, caplog
-):
+def test_broken_images_are_named_and_replaced_by_examples_of_their_dataset(broken, config, caplog):
     batches = list(training_batches(broken, None, config, 0, 12))
     paths = [path for batch in batches for path in batch["image_path"]]
     assert not {b"a/1.jpg", b"c/9.jpg"} & set(paths)
-    assert all([p[:1] for p in batch["image_path"]] == [b"a", b"a", b"b", b"c", b"c", b"c"]
-               for batch in batches)
+    assert all(
+        [p[:1] for p in batch["image_path"]] == [b"a", b"a", b"b", b"c", b"c", b"c"]
+        for batch in batches
+    )
     messages = [record.getMessage() for record in caplog.records]
     assert sum("a/1.jpg' cannot be read" in message for message in messages) == 1
     assert sum("c/9.jpg' cannot be read" in message for message in messages) == 1
@@ -167,8 +176,9 @@ def test_the_other_examples_of_a_batch_stay_as_they_are(stored, tmp_path, config
     replaced = next(training_batches(stored, None, config, 0, 1))
     assert replaced["image_path"][4] != whole["image_path"][4]
     kept = [0, 1, 2, 3, 5]
-    assert_same_batches([{k: v[kept] for k, v in replaced.items()}],
-                        [{k: v[kept] for k, v in whole.items()}])
+    assert_same_batches(
+        [{k: v[kept] for k, v in replaced.items()}], [{k: v[kept] for k, v in whole.items()}]
+    )
 
 
 def test_training_stops_when_more_images_are_broken_than_allowed(broken, config):

@@ -23,8 +23,10 @@ def file():
 
 def batch(value, num_large=70_000):
     return {
-        "a": np.full((3, num_large), value, np.uint8), "b": np.full((5, 4000), value / 2),
-        "small": np.full((2, 3), value, np.float32), "text": np.array([b"x", b"yz"], object),
+        "a": np.full((3, num_large), value, np.uint8),
+        "b": np.full((5, 4000), value / 2),
+        "small": np.full((2, 3), value, np.float32),
+        "text": np.array([b"x", b"yz"], object),
     }
 
 

@@ -36,7 +36,11 @@ def craft(path, pickled):
     """Writes a file whose header, checksum and length are right and whose pickle is given."""
     length = -(-(array_file._HEADER.size + len(pickled)) // 64) * 64
     header = array_file._HEADER.pack(
-        array_file._MAGIC, array_file.FORMAT_VERSION, zlib.crc32(pickled), len(pickled), 0,
+        array_file._MAGIC,
+        array_file.FORMAT_VERSION,
+        zlib.crc32(pickled),
+        len(pickled),
+        0,
         length,
     )
     path.write_bytes((header + pickled).ljust(length, b"\0"))
@@ -104,8 +108,9 @@ def test_random_pickles_never_escape_as_other_errors(tmp_path):
             pass
 
 
-@pytest.mark.parametrize("packed", [("|O8", (1,), b"8" * 8), ("<f4", (3,), b"8" * 8),
-                                    ("<f4", (-1, -2), b"8" * 8)])
+@pytest.mark.parametrize(
+    "packed", [("|O8", (1,), b"8" * 8), ("<f4", (3,), b"8" * 8), ("<f4", (-1, -2), b"8" * 8)]
+)
 def test_stored_arrays_of_wrong_type_or_size_are_refused(packed):
     with pytest.raises(ValueError):
         unpack_array(packed)

@@ -57,8 +57,12 @@ def test_optional_properties_come_back(tmp_path):
     camera = random_camera(np.random.default_rng(0))
     camera.distortion_coeffs = np.linspace(0, 0.01, 12, dtype=np.float32)
     full = dataclasses.replace(
-        bare, camera=camera, mask={"size": [120, 160], "counts": b"PPYo0"},
-        univ_coords=np.ones((6, 3), np.float32), activity_name="Sitting", scene_name="outdoor",
+        bare,
+        camera=camera,
+        mask={"size": [120, 160], "counts": b"PPYo0"},
+        univ_coords=np.ones((6, 3), np.float32),
+        activity_name="Sitting",
+        scene_name="outdoor",
     )
     zipped = dataclasses.replace(bare, mask={"size": [2, 3], "zcounts": zlib.compress(b"51")})
     write_cache(tmp_path / "set.pkl", PoseDataset("set", JOINTS, [bare, full, bare, zipped]))
@@ -195,9 +199,10 @@ def test_unusable_examples_are_refused(tmp_path, change, message):
 
 def test_unknown_phases_and_mixed_dimensions_are_refused(tmp_path):
     example = without_image(random_example_3d(0))
-    with pytest.raises(UserError, match="split 'trian'"), CacheWriter(
-        tmp_path / "set.pkl", "set", JOINTS
-    ) as writer:
+    with (
+        pytest.raises(UserError, match="split 'trian'"),
+        CacheWriter(tmp_path / "set.pkl", "set", JOINTS) as writer,
+    ):
         writer.append("trian", example)
     mixed = PoseDataset("set", JOINTS, [example, without_image(random_example_2d(0))])
     with pytest.raises(UserError, match="not both"):

@@ -20,12 +20,15 @@ def mixed_examples():
     for i in range(12):
         rng = np.random.default_rng(i)
         example = dataclasses.replace(
-            random_example_3d(i, "abc"[i % 3], num_missing=i % 7), image=None,
-            image_path="x" * i + ".jpg", activity_name=f"activity {i % 4}",
+            random_example_3d(i, "abc"[i % 3], num_missing=i % 7),
+            image=None,
+            image_path="x" * i + ".jpg",
+            activity_name=f"activity {i % 4}",
         )
         if i % 2:
             example = dataclasses.replace(
-                example, mask={"size": [9, 7], "counts": rng.bytes(3 * i)},
+                example,
+                mask={"size": [9, 7], "counts": rng.bytes(3 * i)},
                 univ_coords=rng.normal(0, 1, (6, 3)).astype(np.float32),
             )
         if i % 3 == 0:
@@ -69,7 +72,8 @@ def test_appending_rows_is_the_same_as_appending_their_examples(tmp_path, rows, 
         writer.append("train", examples[5])
         writer.append_rows("train", rows.take(np.arange(6, 12)))
     assert [e.image_path for e in open_cache(tmp_path / "copy.pkl").train] == [
-        e.image_path for e in examples]
+        e.image_path for e in examples
+    ]
     for read, example in zip(open_cache(tmp_path / "copy.pkl").train, examples):
         assert_same(read, example)
 
@@ -120,7 +124,8 @@ def test_renumbered_joints_agree_with_the_joint_converter(tmp_path, rows, exampl
         assert np.array_equal(read.world_coords, expected, equal_nan=True)
         if example.univ_coords is not None:
             assert np.array_equal(
-                read.univ_coords, converter.dense(example.univ_coords), equal_nan=True)
+                read.univ_coords, converter.dense(example.univ_coords), equal_nan=True
+            )
 
 
 def test_2d_examples_can_be_renumbered_and_copied(tmp_path):

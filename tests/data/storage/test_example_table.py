@@ -17,8 +17,9 @@ from tests.data.conftest import JOINTS, random_example_3d
 
 @pytest.fixture
 def table(tmp_path):
-    examples = [dataclasses.replace(random_example_3d(i, "ba"[i % 2]), image=None)
-                for i in range(6)]
+    examples = [
+        dataclasses.replace(random_example_3d(i, "ba"[i % 2]), image=None) for i in range(6)
+    ]
     write_cache(tmp_path / "set.pkl", PoseDataset("set", JOINTS, examples))
     return open_cache(tmp_path / "set.pkl").train
 
@@ -61,7 +62,7 @@ def test_garbage_instead_of_an_example_is_refused_by_its_number(tmp_path, table)
     valid = coords[~np.isnan(coords).any(axis=1)].tobytes()
     start = data.index(valid)
     joints = len(valid) // 12
-    data[start - 2 * joints - joints % 2 * 2:start] = b"\xff" * (2 * joints + joints % 2 * 2)
+    data[start - 2 * joints - joints % 2 * 2 : start] = b"\xff" * (2 * joints + joints % 2 * 2)
     path.write_bytes(data)
     with pytest.raises(UserError, match="damaged at example 2"):
         open_cache(path).train[2]

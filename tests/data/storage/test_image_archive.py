@@ -71,7 +71,8 @@ def test_archives_of_the_barecat_package_are_read(tmp_path):
         index.execute(
             "CREATE TABLE files (path TEXT PRIMARY KEY, shard INTEGER, offset INTEGER, "
             "size INTEGER DEFAULT 0, crc32c INTEGER, mode INTEGER, uid INTEGER, gid INTEGER, "
-            "mtime_ns INTEGER)")
+            "mtime_ns INTEGER)"
+        )
         index.execute("INSERT INTO files (path, shard, offset, size) VALUES ('a/b.jpg', 0, 2, 3)")
     archive = archive_of_folder(str(tmp_path / "old"))
     assert archive is not None and archive.read("a/b.jpg") == b"ABC"

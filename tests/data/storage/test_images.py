@@ -47,7 +47,7 @@ def photo(path, seed=0):
 def test_a_jpeg_that_is_cut_short_is_refused_and_not_filled_up(tmp_path, share):
     path = photo(tmp_path / "cut.jpg")
     data = path.read_bytes()
-    path.write_bytes(data[:int(share * len(data))])
+    path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(ImageError, match="cut.jpg' ends too early"):
         read_image(str(path))
 

@@ -14,8 +14,7 @@ from tests.data_preparation.common.toy import Toy, make_toy, num_conversions
 def root(tmp_path, monkeypatch):
     monkeypatch.delenv("DATA_ROOT", raising=False)
     monkeypatch.delenv("CACHE_DIR", raising=False)
-    monkeypatch.setitem(
-        registry._CONVERTERS, "toy", "tests.data_preparation.common.toy:Toy")
+    monkeypatch.setitem(registry._CONVERTERS, "toy", "tests.data_preparation.common.toy:Toy")
     make_toy(tmp_path)
     return tmp_path
 
@@ -67,13 +66,16 @@ def test_help_shows_the_settings_of_a_dataset(root, capsys):
     assert "--numbers" in output and "--data_root" in output
 
 
-@pytest.mark.parametrize(("arguments", "message", "code"), [
-    (["toyz"], "Unknown dataset 'toyz'. Known: coco", 1),
-    ([], "Give the name of a dataset, or --list", 1),
-    (["toy"], "metrabs_data/toy/images/*.jpg'", 1),
-    (["toy", "--rom=2"], "Unknown command line flag 'rom'", 2),
-    (["toy", "extra"], "'extra' is not a flag", 1),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        (["toyz"], "Unknown dataset 'toyz'. Known: coco", 1),
+        ([], "Give the name of a dataset, or --list", 1),
+        (["toy"], "metrabs_data/toy/images/*.jpg'", 1),
+        (["toy", "--rom=2"], "Unknown command line flag 'rom'", 2),
+        (["toy", "extra"], "'extra' is not a flag", 1),
+    ],
+)
 def test_mistakes_end_in_one_line(root, tmp_path, monkeypatch, capsys, arguments, message, code):
     monkeypatch.chdir(tmp_path)  # holds the default data root, where nothing is
     assert command_line.main(arguments) == code

@@ -50,7 +50,7 @@ def test_crops_show_the_person_of_the_full_image(tmp_path):
     assert cropped.image_path == "toy_downscaled/a.jpg" and cropped.image is None
     crop = read_image(str(tmp_path / cropped.image_path))
     for x, y in cropped.coords.round().astype(int):
-        assert crop[y - 1:y + 2, x - 1:x + 2].max() > 60
+        assert crop[y - 1 : y + 2, x - 1 : x + 2].max() > 60
     assert cropped.mask is None
 
 

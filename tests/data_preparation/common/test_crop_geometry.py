@@ -13,8 +13,9 @@ from metrabs.data.examples import Pose2DExample, Pose3DExample
 from metrabs.geometry import boxes
 from tests.data_preparation.fakes.toolkit import look_at_camera
 
-CAMERA = look_at_camera((300, 1400, 5000), (0, 900, 0), (640, 480), 600, (0, 1, 0),
-                        [-0.2, 0.1, 0.001, -0.001, 0.0])
+CAMERA = look_at_camera(
+    (300, 1400, 5000), (0, 900, 0), (640, 480), 600, (0, 1, 0), [-0.2, 0.1, 0.001, -0.001, 0.0]
+)
 BOX = np.array([200, 100, 90, 260], np.float32)
 
 

@@ -24,8 +24,9 @@ IMSHAPE = (480, 640, 3)
 
 def plan_of(box, distorted=True, options=DEFAULT_CROP, imshape=IMSHAPE):
     coefficients = [-0.2, 0.1, 0.001, -0.001, 0.0] if distorted else None
-    camera = look_at_camera((300, 1400, 5000), (0, 900, 0), imshape[1::-1], 600, (0, 1, 0),
-                            coefficients)
+    camera = look_at_camera(
+        (300, 1400, 5000), (0, 900, 0), imshape[1::-1], 600, (0, 1, 0), coefficients
+    )
     example = Pose3DExample("a.jpg", np.zeros((1, 3)), np.array(box, np.float32), camera)
     return plan_crop(example, imshape, options)
 
@@ -81,7 +82,8 @@ def test_downscaling_the_source_first_gives_smoother_crops_in_the_same_place():
     assert plan.scale < 0.25
     crops = [
         render_crop(image, plan, CropOptions(downscale_input=down))[30:-30, 30:-30].astype(int)
-        for down in (False, True)]
+        for down in (False, True)
+    ]
     roughness = [np.abs(np.diff(crop, axis=1)).mean() for crop in crops]
     assert roughness[1] < 0.8 * roughness[0]
     # Smoothed, both show the same: a shift of half a pixel would show at the slopes.
@@ -94,7 +96,8 @@ def test_the_colours_of_3dhp_become_brighter_and_less_green():
     plan = plan_of((250, 150, 90, 150))
     plain, adjusted = (
         render_crop(image, plan, CropOptions(adjust_3dhp_colors=adjust))[100, 100].astype(int)
-        for adjust in (False, True))
+        for adjust in (False, True)
+    )
     assert adjusted.mean() > plain.mean() + 20
     assert adjusted[1] - adjusted[0] < plain[1] - plain[0]
 
@@ -117,7 +120,8 @@ def test_a_mask_is_thresholded_and_reduced_to_one_component():
     plan = plan_of((250, 100, 90, 200))
     num_inside = [
         decode_mask(render_mask(SourceMask(levels, *options), plan)).sum()
-        for options in ((127, False), (32, False), (32, True))]
+        for options in ((127, False), (32, False), (32, True))
+    ]
     assert 0 < num_inside[0] < num_inside[1] - num_inside[2] + 50
     assert num_inside[2] == pytest.approx(np.prod(plan.box_px[2:]), rel=0.05)
 

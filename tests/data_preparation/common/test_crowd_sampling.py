@@ -20,7 +20,10 @@ def decisions(sampler, *frames):
 def test_people_are_found_again_in_any_order():
     sampler = CrowdPoseSampler(100)
     assert decisions(sampler, [NEAR, FAR], [FAR, NEAR], [FAR, moved(NEAR, 2)]) == [
-        [True, True], [False, False], [False, True]]
+        [True, True],
+        [False, False],
+        [False, True],
+    ]
 
 
 def test_movement_is_measured_from_the_last_pose_that_moved():
@@ -32,7 +35,10 @@ def test_movement_is_measured_from_the_last_pose_that_moved():
 def test_enough_joints_must_move():
     sampler = CrowdPoseSampler(100, min_joints=3)
     assert decisions(sampler, [NEAR], [moved(NEAR, 0, 1)], [moved(NEAR, 0, 1, 4)]) == [
-        [True], [False], [True]]
+        [True],
+        [False],
+        [True],
+    ]
 
 
 def test_missing_joints_do_not_count_as_moved():
@@ -45,4 +51,10 @@ def test_new_people_count_and_absent_ones_are_remembered():
     sampler = CrowdPoseSampler(100)
     nobody = np.zeros((0, 5, 3))
     assert decisions(sampler, nobody, [NEAR], nobody, [NEAR, FAR], [FAR], [NEAR]) == [
-        [], [True], [], [False, True], [False], [False]]
+        [],
+        [True],
+        [],
+        [False, True],
+        [False],
+        [False],
+    ]

@@ -36,7 +36,8 @@ def test_boxes_of_images_are_looked_up(tmp_path):
     path = write(tmp_path / "found.pkl", {"a/1.jpg": [[1, 2, 3, 4, 0.5]], "a/2.jpg": []})
     source = DetectionFiles(path)
     np.testing.assert_array_equal(
-        source.find("a/1.jpg", refused_image), np.array([[1, 2, 3, 4, 0.5]], np.float32))
+        source.find("a/1.jpg", refused_image), np.array([[1, 2, 3, 4, 0.5]], np.float32)
+    )
     assert source.find("a/2.jpg", refused_image).shape == (0, 5)
     assert source.find("a/3.jpg", refused_image) is None
 
@@ -88,10 +89,14 @@ def test_rejects_results_of_another_form(tmp_path):
         DetectionFiles(str(tmp_path / "found")).find("cam.mp4:0", refused_image)
 
 
-@pytest.mark.parametrize(("name", "message"), [
-    ("yolo", "Unknown detector 'yolo'"), ("nowhere.at:all", "cannot be imported"),
-    (f"{HERE}:nothing", "cannot be imported"),
-])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("yolo", "Unknown detector 'yolo'"),
+        ("nowhere.at:all", "cannot be imported"),
+        (f"{HERE}:nothing", "cannot be imported"),
+    ],
+)
 def test_rejects_unknown_detectors(name, message):
     with pytest.raises(UserError, match=message):
         load_detection_source("", (), name)
@@ -123,10 +128,15 @@ def test_a_saved_model_can_be_used(tmp_path):
     import tensorflow as tf
 
     class Detector(tf.Module):
-        @tf.function(input_signature=[
-            tf.TensorSpec((None, None, None, 3), tf.uint8), tf.TensorSpec((), tf.float32),
-            tf.TensorSpec((), tf.float32), tf.TensorSpec((), tf.bool),
-            tf.TensorSpec((), tf.bool)])
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec((None, None, None, 3), tf.uint8),
+                tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((), tf.bool),
+                tf.TensorSpec((), tf.bool),
+            ]
+        )
         def predict_multi_image(self, images, threshold, nms, flip, both):
             del nms, flip, both
             width = tf.cast(tf.shape(images)[2], tf.float32)

@@ -25,9 +25,14 @@ def test_the_union_takes_the_most_confident_detection():
     np.testing.assert_allclose(union_with_best_detection(BOX, detections), [8, 10, 22, 44])
 
 
-@pytest.mark.parametrize("detections", [
-    None, np.zeros((0, 5)), np.array([[200, 10, 20, 40, 0.9]]),
-])
+@pytest.mark.parametrize(
+    "detections",
+    [
+        None,
+        np.zeros((0, 5)),
+        np.array([[200, 10, 20, 40, 0.9]]),
+    ],
+)
 def test_without_a_detection_of_the_person_the_box_stays(detections):
     np.testing.assert_array_equal(union_with_best_detection(BOX, detections), BOX)
 

@@ -109,8 +109,9 @@ def test_an_unreadable_sequence_leaves_the_others_and_is_reported(root):
 
 
 def test_strict_makes_an_unreadable_sequence_an_error(root):
-    (root / "toy" / "found.pkl").write_bytes(pickle.dumps(
-        {f"images/{n}_{i}.jpg": [] for n in (1, 2, 3) for i in (0, 1)}))
+    (root / "toy" / "found.pkl").write_bytes(
+        pickle.dumps({f"images/{n}_{i}.jpg": [] for n in (1, 2, 3) for i in (0, 1)})
+    )
     with pytest.raises(UserError, match="1 of 3 sequences .* first is 2: File 'toy/2'"):
         run(root, Toy(broken=2), strict=True)
     assert not (root / "cache").exists()

@@ -90,15 +90,29 @@ def naive_decisions(poses, threshold, check_validity, assume_nan_unchanged, buff
 
 @settings(max_examples=150, deadline=None)
 @given(
-    seed=st.integers(0, 2**32 - 1), num_poses=st.integers(1, 120), num_joints=st.integers(1, 5),
+    seed=st.integers(0, 2**32 - 1),
+    num_poses=st.integers(1, 120),
+    num_joints=st.integers(1, 5),
     num_dims=st.sampled_from([2, 3]),
-    step_mm=st.sampled_from([5, 20, 60]), missing=st.sampled_from([0, 0.1, 0.5]),
-    on_grid=st.booleans(), check_validity=st.booleans(), assume_nan_unchanged=st.booleans(),
+    step_mm=st.sampled_from([5, 20, 60]),
+    missing=st.sampled_from([0, 0.1, 0.5]),
+    on_grid=st.booleans(),
+    check_validity=st.booleans(),
+    assume_nan_unchanged=st.booleans(),
     buffer_size=st.sampled_from([1, 2, 7, 40, 1000]),
 )
 def test_decisions_equal_those_of_a_comparison_with_all_kept_poses(
-        seed, num_poses, num_joints, num_dims, step_mm, missing, on_grid, check_validity,
-        assume_nan_unchanged, buffer_size):
+    seed,
+    num_poses,
+    num_joints,
+    num_dims,
+    step_mm,
+    missing,
+    on_grid,
+    check_validity,
+    assume_nan_unchanged,
+    buffer_size,
+):
     rng = np.random.default_rng(seed)
     steps = rng.normal(0, step_mm, (num_poses, num_joints, num_dims))
     poses = rng.normal(0, 300, (num_joints, num_dims)) + np.cumsum(steps, axis=0)
@@ -114,8 +128,9 @@ def test_decisions_equal_those_of_a_comparison_with_all_kept_poses(
 def test_a_threshold_can_be_given_with_a_pose():
     sampler = AdaptivePoseSampler(check_validity=True)
     track_px = [np.zeros((4, 2)), np.full((4, 2), 6.0), np.full((4, 2), 9.0)]
-    is_kept = [sampler.keep_if_moved(pose, threshold) for pose, threshold in
-               zip(track_px, (10, 10, 10))]
+    is_kept = [
+        sampler.keep_if_moved(pose, threshold) for pose, threshold in zip(track_px, (10, 10, 10))
+    ]
     assert is_kept == [True, False, True]
 
 

@@ -42,8 +42,12 @@ def test_a_saved_model_can_be_the_segmenter(tmp_path):
     import tensorflow as tf
 
     class Segmenter(tf.Module):
-        @tf.function(input_signature=[
-            tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((4,), tf.float32)])
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec((None, None, 3), tf.uint8),
+                tf.TensorSpec((4,), tf.float32),
+            ]
+        )
         def __call__(self, image, box):
             return tf.cast(image[..., 0], tf.float32) / 255 * box[2]
 

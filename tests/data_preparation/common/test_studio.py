@@ -33,7 +33,8 @@ class Sequence(NamedTuple):
 
 def camera_at(x_mm):
     return toolkit.look_at_camera(
-        (x_mm, 0, -4000), (0, 0, 0), IMSIZE_WH, 1000, (0, -1, 0), (-0.1, 0.02, 0, 0, 0))
+        (x_mm, 0, -4000), (0, 0, 0), IMSIZE_WH, 1000, (0, -1, 0), (-0.1, 0.02, 0, 0, 0)
+    )
 
 
 def joints_mm(person, frame=0):
@@ -62,13 +63,20 @@ def people_of(frames):
 def test_views_are_all_combinations_in_order():
     views = list_views("Toy", Sequence, {"train": (1,), "valid": (2,)}, ("walk", "sit"), ("c0",))
     assert views == [
-        ("train", (1, "walk", "c0")), ("train", (1, "sit", "c0")),
-        ("valid", (2, "walk", "c0")), ("valid", (2, "sit", "c0"))]
+        ("train", (1, "walk", "c0")),
+        ("train", (1, "sit", "c0")),
+        ("valid", (2, "walk", "c0")),
+        ("valid", (2, "sit", "c0")),
+    ]
 
 
-@pytest.mark.parametrize("subjects", [
-    {"train": (1, 2), "valid": (2,)}, {"train": (1, 1), "valid": ()},
-])
+@pytest.mark.parametrize(
+    "subjects",
+    [
+        {"train": (1, 2), "valid": (2,)},
+        {"train": (1, 1), "valid": ()},
+    ],
+)
 def test_a_subject_in_two_splits_is_an_error(subjects):
     with pytest.raises(UserError, match="Toy: nothing can be in two splits.*'train': "):
         list_views("Toy", Sequence, subjects, ("walk",), ("c0",))
@@ -90,7 +98,8 @@ def test_crops_show_the_people_from_every_camera(tmp_path):
         frames = [(i, frame_image(camera, i)) for i in (0, 3)]
         examples = list(crop_people(context, view, frames, people_of((0, 3)), "crops", 1.15))
         assert [e.image_path for e in examples] == [
-            f"crops/walk/cam{x_mm}/{i:06d}_{person}.jpg" for i in (0, 3) for person in (0, 1)]
+            f"crops/walk/cam{x_mm}/{i:06d}_{person}.jpg" for i in (0, 3) for person in (0, 1)
+        ]
         for example in examples:
             found = toolkit.check_markers(tmp_path, example, range(NUM_JOINTS))
             assert found == NUM_JOINTS

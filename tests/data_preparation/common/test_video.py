@@ -70,7 +70,7 @@ def test_lost_frames_are_noticed_wherever_they_are(tmp_path, video, cut):
     if cut == "end":
         del data[middle:]
     else:
-        data[middle:middle + 60000] = bytes(60000)  # some three frames
+        data[middle : middle + 60000] = bytes(60000)  # some three frames
     path = tmp_path / "damaged.avi"
     path.write_bytes(data)
     with pytest.raises(UserError, match="damaged.avi' is damaged: "):

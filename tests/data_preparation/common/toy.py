@@ -96,5 +96,5 @@ def segment_box(image, box):
     """A segmenter that finds whatever is in the box."""
     mask = np.zeros(image.shape[:2], bool)
     left, top, width, height = box.astype(int)
-    mask[top:top + height, left:left + width] = True
+    mask[top : top + height, left : left + width] = True
     return mask

@@ -10,8 +10,9 @@ import numpy as np
 from tests.data_preparation.fakes import toolkit
 
 IMSIZE_WH = (640, 480)
-NAMES = ("nose leye reye lear rear lsho rsho lelb relb lwri rwri lhip rhip lkne rkne lank "
-         "rank").split()
+NAMES = (
+    "nose leye reye lear rear lsho rsho lelb relb lwri rwri lhip rhip lkne rkne lank rank"
+).split()
 BOX_SIZE = (150, 400)
 
 
@@ -25,8 +26,12 @@ def joints_px(left: float, top: float, width: float = 150, height: float = 400) 
 def person_joints() -> dict[str, np.ndarray]:
     """Returns the joints of each person; A, E and F are in the first photo."""
     return {
-        "A": joints_px(40, 40), "B": joints_px(230, 40), "C": joints_px(420, 40),
-        "D": joints_px(60, 50), "E": joints_px(400, 300, 80, 150), "G": joints_px(250, 30),
+        "A": joints_px(40, 40),
+        "B": joints_px(230, 40),
+        "C": joints_px(420, 40),
+        "D": joints_px(60, 50),
+        "E": joints_px(400, 300, 80, 150),
+        "G": joints_px(250, 30),
     }
 
 
@@ -47,9 +52,19 @@ def make_coco(root: pathlib.Path) -> None:
     }
     annotations = [_annotation(name, *person) for name, person in people.items()]
     crowd = {"size": IMSIZE_WH[::-1], "counts": [0, IMSIZE_WH[0] * IMSIZE_WH[1]]}
-    annotations.insert(0, {
-        "image_id": 1, "keypoints": [0] * 51, "bbox": [0, 0, 640, 480], "iscrowd": 1,
-        "segmentation": crowd, "num_keypoints": 0, "id": 99, "category_id": 1})
+    annotations.insert(
+        0,
+        {
+            "image_id": 1,
+            "keypoints": [0] * 51,
+            "bbox": [0, 0, 640, 480],
+            "iscrowd": 1,
+            "segmentation": crowd,
+            "num_keypoints": 0,
+            "id": 99,
+            "category_id": 1,
+        },
+    )
     for split, image_ids in {"train2014": (1, 2), "val2014": (3,)}.items():
         _write_split(root / "coco", split, image_ids, annotations)
 
@@ -61,9 +76,13 @@ def _annotation(name: str, image_id: int, visibility: list[int]) -> dict:
     high = joints.max(axis=0) + 0.125 * np.ptp(joints, axis=0)
     (x0, y0), (x1, y1) = low.tolist(), high.tolist()
     return {
-        "id": ord(name), "image_id": image_id, "category_id": 1, "iscrowd": 0,
+        "id": ord(name),
+        "image_id": image_id,
+        "category_id": 1,
+        "iscrowd": 0,
         "keypoints": np.hstack([joints * (flags > 0), flags]).ravel().tolist(),
-        "num_keypoints": int((flags > 0).sum()), "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "num_keypoints": int((flags > 0).sum()),
+        "bbox": [x0, y0, x1 - x0, y1 - y0],
         "segmentation": [[x0, y0, x1, y0, x1, y1, x0, y1]],
     }
 

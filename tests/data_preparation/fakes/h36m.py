@@ -20,9 +20,31 @@ NUM_STATIC = 70
 _IMSIZE_WH = (320, 320)
 # Joint -> its place among the 32 of the files, by the documentation of the dataset.
 _DRAWN = dict(
-    pelv=0, rhip=1, rkne=2, rank=3, rfoo=4, rtoe=5, lhip=6, lkne=7, lank=8, lfoo=9, ltoe=10,
-    spin=12, neck=13, head=14, htop=15, lsho=17, lelb=18, lwri=19, lthu=21, lfin=22, rsho=25,
-    relb=26, rwri=27, rthu=29, rfin=30,
+    pelv=0,
+    rhip=1,
+    rkne=2,
+    rank=3,
+    rfoo=4,
+    rtoe=5,
+    lhip=6,
+    lkne=7,
+    lank=8,
+    lfoo=9,
+    ltoe=10,
+    spin=12,
+    neck=13,
+    head=14,
+    htop=15,
+    lsho=17,
+    lelb=18,
+    lwri=19,
+    lthu=21,
+    lfin=22,
+    rsho=25,
+    relb=26,
+    rwri=27,
+    rthu=29,
+    rfin=30,
 )
 MARKERS = {name: i for i, name in enumerate(_DRAWN)}
 MARKERS["tors"] = MARKERS["spin"]
@@ -43,7 +65,8 @@ def source_poses() -> np.ndarray:
 
 
 def make_h36m(
-    root: pathlib.Path, activities: Optional[Mapping[int, Sequence[str]]] = None,
+    root: pathlib.Path,
+    activities: Optional[Mapping[int, Sequence[str]]] = None,
     camera_names: Sequence[str] = CAMERAS,
 ) -> None:
     """Writes the dataset into `root/h36m`; activities are by subject."""
@@ -65,11 +88,21 @@ def write_metadata(path: pathlib.Path) -> dict[str, Camera]:
     extrinsics, intrinsics, cameras = np.zeros((4, 11, 6)), np.zeros((4, 9)), {}
     for i, position in enumerate(positions):
         camera = toolkit.look_at_camera(
-            position, (200, 0, 900), _IMSIZE_WH, 500, (0, 0, 1), distortion)
+            position, (200, 0, 900), _IMSIZE_WH, 500, (0, 0, 1), distortion
+        )
         k1, k2, p1, p2, k3 = distortion
         matrix = camera.intrinsic_matrix
-        intrinsics[i] = (matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2],
-                         k1, k2, k3, p1, p2)
+        intrinsics[i] = (
+            matrix[0, 0],
+            matrix[1, 1],
+            matrix[0, 2],
+            matrix[1, 2],
+            k1,
+            k2,
+            k3,
+            p1,
+            p2,
+        )
         extrinsics[i] = [*_angles(camera.R), *position]
         cameras[ALL_CAMERAS[i]] = camera
     numbers = " ".join(f"{n:.12g}" for n in [*extrinsics.ravel(), *intrinsics.ravel()])
@@ -81,16 +114,24 @@ def write_metadata(path: pathlib.Path) -> dict[str, Camera]:
 def _angles(rotation: np.ndarray) -> tuple[float, float, float]:
     """Returns a, b, c with rotation = Rx(a) Ry(b) Rz(c)."""
     r = rotation.astype(np.float64)
-    return (float(np.arctan2(-r[1, 2], r[2, 2])), float(np.arcsin(r[0, 2])),
-            float(np.arctan2(-r[0, 1], r[0, 0])))
+    return (
+        float(np.arctan2(-r[1, 2], r[2, 2])),
+        float(np.arcsin(r[0, 2])),
+        float(np.arctan2(-r[0, 1], r[0, 0])),
+    )
 
 
 def _write_poses(path: pathlib.Path, poses: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = cdflib.cdfwrite.CDF(path, cdf_spec={"Encoding": 6})
     file.write_var(
-        {"Variable": "Pose", "Data_Type": 21, "Num_Elements": 1, "Rec_Vary": True,
-         "Dim_Sizes": [len(poses), 96]},
+        {
+            "Variable": "Pose",
+            "Data_Type": 21,
+            "Num_Elements": 1,
+            "Rec_Vary": True,
+            "Dim_Sizes": [len(poses), 96],
+        },
         var_data=poses.reshape(1, len(poses), 96),
     )
     file.close()
@@ -98,8 +139,10 @@ def _write_poses(path: pathlib.Path, poses: np.ndarray) -> None:
 
 def _write_view(folder: pathlib.Path, name: str, poses: np.ndarray, camera: Camera) -> None:
     joints_px = toolkit.project(poses, camera)
-    images = (toolkit.draw_markers(toolkit.blank_image(_IMSIZE_WH), pixels[list(_DRAWN.values())])
-              for pixels in joints_px)
+    images = (
+        toolkit.draw_markers(toolkit.blank_image(_IMSIZE_WH), pixels[list(_DRAWN.values())])
+        for pixels in joints_px
+    )
     toolkit.write_video(folder / "Videos" / f"{name}.mp4", images)
     path = folder / "MySegmentsMat" / "ground_truth_bb" / f"{name}.mat"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ FREE_OF_PEOPLE = ["100000.jpg", "100002.jpg"]
 def halves(height: int, width: int, left: Any, right: Any) -> np.ndarray:
     """Returns an image whose halves have two colours, uint8 [height, width, 3]."""
     image = np.zeros((height, width, 3), np.uint8)
-    image[:, :width // 2], image[:, width // 2:] = left, right
+    image[:, : width // 2], image[:, width // 2 :] = left, right
     return image
 
 

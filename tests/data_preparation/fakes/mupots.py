@@ -50,8 +50,10 @@ def _write_sequence(folder: pathlib.Path, sequence: str) -> None:
             toolkit.draw_markers(image, pixels, radius_px=3)
             is_valid = (sequence, frame, person) != INVALID
             annotations[frame, person] = {
-                "annot2": pixels.T, "annot3": joints.T if is_valid else np.zeros([3, 17]),
-                "univ_annot3": 0.9 * joints.T, "isValidFrame": int(is_valid),
+                "annot2": pixels.T,
+                "annot3": joints.T if is_valid else np.zeros([3, 17]),
+                "univ_annot3": 0.9 * joints.T,
+                "isValidFrame": int(is_valid),
             }
         toolkit.write_image(folder / f"img_{frame:06d}.jpg", image)
     scipy.io.savemat(folder / "annot.mat", {"annotations": annotations})

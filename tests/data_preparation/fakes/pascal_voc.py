@@ -27,8 +27,10 @@ class Annotated(NamedTuple):
 
 
 OBJECTS = (
-    Annotated("person", (10, 10, 60, 140)), Annotated("chair", CHAIR_BOX),
-    Annotated("dog", (60, 100, 99, 140), truncated=1), Annotated("bottle", (180, 125, 200, 145)),
+    Annotated("person", (10, 10, 60, 140)),
+    Annotated("chair", CHAIR_BOX),
+    Annotated("dog", (60, 100, 99, 140), truncated=1),
+    Annotated("bottle", (180, 125, 200, 145)),
 )
 
 
@@ -55,7 +57,9 @@ def labels(has_void_ring: bool) -> np.ndarray:
     numbers = np.zeros((HEIGHT, WIDTH), np.uint8)
     numbers[10:140, 10:60] = 1
     if has_void_ring:
-        numbers[CHAIR[0].start - 2:CHAIR[0].stop + 2, CHAIR[1].start - 2:CHAIR[1].stop + 2] = VOID
+        numbers[CHAIR[0].start - 2 : CHAIR[0].stop + 2, CHAIR[1].start - 2 : CHAIR[1].stop + 2] = (
+            VOID
+        )
     numbers[CHAIR] = 2
     numbers[100:140, 60:99] = 3
     numbers[125:145, 180:200] = 4

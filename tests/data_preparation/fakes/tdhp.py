@@ -19,8 +19,9 @@ SOURCE_NAMES = (
 ).split()
 MARKERS = {name: i for i, name in enumerate(SOURCE_NAMES)}
 MARKERS["thor"] = MARKERS["spi3"]
-TEST_NAMES = ("htop neck rsho relb rwri lsho lelb lwri rhip rkne rank lhip lkne lank pelv spin "
-              "head").split()
+TEST_NAMES = (
+    "htop neck rsho relb rwri lsho lelb lwri rhip rkne rank lhip lkne lank pelv spin head"
+).split()
 IMSIZE_WH = (512, 512)
 NUM_FRAMES = 30
 # Movement to the right in mm: at rest, a step, out of the image, back and on.
@@ -75,8 +76,10 @@ def _write_sequence(folder: pathlib.Path, poses: np.ndarray) -> None:
         cells["annot3"][i, 0] = in_camera.reshape(NUM_FRAMES, -1)
         cells["univ_annot3"][i, 0] = 0.9 * in_camera.reshape(NUM_FRAMES, -1)
         cells["annot2"][i, 0] = toolkit.project(poses, camera).reshape(NUM_FRAMES, -1)
-    scipy.io.savemat(folder / "annot.mat", {
-        **cells, "cameras": np.arange(14), "frames": np.arange(NUM_FRAMES)[:, np.newaxis]})
+    scipy.io.savemat(
+        folder / "annot.mat",
+        {**cells, "cameras": np.arange(14), "frames": np.arange(NUM_FRAMES)[:, np.newaxis]},
+    )
     (folder / "camera.calibration").write_text(_calibration_text())
     for i in (0, 1):
         joints_px = toolkit.project(poses, cameras()[i])
@@ -94,7 +97,7 @@ def _mask_image(joints_px: np.ndarray) -> np.ndarray:
     image[..., 0] = 20
     image[470:500, 20:50, 0] = 255
     left, top, width, height = np.clip(person_box(joints_px), 0, IMSIZE_WH[0]).astype(int)
-    image[top:top + height, left:left + width, 0] = 255
+    image[top : top + height, left : left + width, 0] = 255
     return image
 
 
@@ -112,9 +115,14 @@ def _calibration_text() -> str:
     for i, camera in enumerate(cameras()):
         intrinsics = np.eye(4)
         intrinsics[:3, :3] = camera.intrinsic_matrix
-        rows = {"sensor": "10 10", "size": f"{IMSIZE_WH[0]} {IMSIZE_WH[1]}", "animated": "0",
-                "intrinsic": _numbers(intrinsics),
-                "extrinsic": _numbers(camera.get_extrinsic_matrix()), "radial": "0"}
+        rows = {
+            "sensor": "10 10",
+            "size": f"{IMSIZE_WH[0]} {IMSIZE_WH[1]}",
+            "animated": "0",
+            "intrinsic": _numbers(intrinsics),
+            "extrinsic": _numbers(camera.get_extrinsic_matrix()),
+            "radial": "0",
+        }
         lines.append(f"name          {i}")
         lines += [f"  {keyword:<12}{value}" for keyword, value in rows.items()]
     return "\n".join(lines) + "\n"
@@ -144,24 +152,31 @@ def write_test_sequence(folder: pathlib.Path, number: int, with_images: bool = T
     """Writes test frames; lens and intrinsics are the numbers of the dataset's documentation."""
     folder.mkdir(parents=True)
     if number <= 4:
-        size, numbers, lens = (2048, 2048), (1500.172288, 1500.832364, 1017.387336,
-                                             1043.031982), None
+        size, numbers, lens = (
+            (2048, 2048),
+            (1500.172288, 1500.832364, 1017.387336, 1043.031982),
+            None,
+        )
     else:
         size, numbers = (1920, 1080), (1683.983460, 1672.593708, 939.857540, 560.140743)
         lens = [-0.276859611, 0.131125256, -0.000360494, -0.001149441, -0.049318332]
     fx, fy, cx, cy = numbers
-    camera = Camera(intrinsic_matrix=[[fx, 0, cx], [0, fy, cy], [0, 0, 1]],
-                    distortion_coeffs=lens)
+    camera = Camera(intrinsic_matrix=[[fx, 0, cx], [0, fy, cy], [0, 0, 1]], distortion_coeffs=lens)
     source = [SOURCE_NAMES.index(name) for name in TEST_NAMES]
-    joints_mm = np.stack([
-        toolkit.marker_pose(28)[source] + np.array([100.0 * i, -50, 4500])
-        for i in range(NUM_TEST_FRAMES)])
+    joints_mm = np.stack(
+        [
+            toolkit.marker_pose(28)[source] + np.array([100.0 * i, -50, 4500])
+            for i in range(NUM_TEST_FRAMES)
+        ]
+    )
     for i, pixels in enumerate(toolkit.project(joints_mm, camera) if with_images else ()):
         image = toolkit.blank_image(size)
         drawn = np.full((28, 2), np.nan)
         drawn[source] = pixels
-        toolkit.write_image(folder / "imageSequence" / f"img_{i + 1:06d}.jpg",
-                            toolkit.draw_markers(image, drawn, radius_px=7))
+        toolkit.write_image(
+            folder / "imageSequence" / f"img_{i + 1:06d}.jpg",
+            toolkit.draw_markers(image, drawn, radius_px=7),
+        )
     is_valid = np.ones((NUM_TEST_FRAMES, 1))
     is_valid[INVALID_TEST_FRAME] = 0
     with h5py.File(folder / "annot_data.mat", "w") as file:

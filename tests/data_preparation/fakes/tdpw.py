@@ -51,9 +51,11 @@ def make_tdpw(root: pathlib.Path) -> None:
         for frame in range(NUM_FRAMES):
             drawn = joints_mm(drawn_person(split, frame), frame)
             image = toolkit.draw_markers(
-                toolkit.blank_image(IMSIZE_WH), toolkit.project(drawn, camera(frame)))
+                toolkit.blank_image(IMSIZE_WH), toolkit.project(drawn, camera(frame))
+            )
             toolkit.write_image(
-                root / "3dpw" / "imageFiles" / name / f"image_{frame:05d}.jpg", image)
+                root / "3dpw" / "imageFiles" / name / f"image_{frame:05d}.jpg", image
+            )
 
 
 def drawn_person(split: str, frame: int) -> int:
@@ -64,14 +66,19 @@ def drawn_person(split: str, frame: int) -> int:
 def _content(name: str, num_people: int) -> dict:
     joints_m = [
         np.stack([joints_mm(person, frame) for frame in range(NUM_FRAMES)]).reshape(-1, 72) / 1000
-        for person in range(num_people)]
+        for person in range(num_people)
+    ]
     extrinsics = np.stack(
-        [camera(frame).get_extrinsic_matrix() for frame in range(NUM_FRAMES)]).astype(np.float64)
+        [camera(frame).get_extrinsic_matrix() for frame in range(NUM_FRAMES)]
+    ).astype(np.float64)
     extrinsics[:, :3, 3] /= 1000
     return {
-        "sequence": name, "genders": ["m"] * num_people, "betas": [np.zeros(10)] * num_people,
+        "sequence": name,
+        "genders": ["m"] * num_people,
+        "betas": [np.zeros(10)] * num_people,
         "jointPositions": joints_m,
         "poses2d": [np.ones((NUM_FRAMES, 3, 18)) for _ in range(num_people)],
         "campose_valid": [np.ones(NUM_FRAMES, int) for _ in range(num_people)],
-        "cam_poses": extrinsics, "cam_intrinsics": camera(0).intrinsic_matrix.astype(np.float64),
+        "cam_poses": extrinsics,
+        "cam_intrinsics": camera(0).intrinsic_matrix.astype(np.float64),
     }

@@ -21,9 +21,11 @@ from metrabs.geometry.camera import Camera
 
 BACKGROUND = 70
 # Colours that differ clearly from each other and from the grey background.
-PALETTE = np.array([
-    color for color in itertools.product((0, 120, 255), repeat=3) if np.ptp(color) > 0
-] + [(190, 60, 0), (0, 190, 60), (60, 0, 190), (255, 60, 190)], np.uint8)
+PALETTE = np.array(
+    [color for color in itertools.product((0, 120, 255), repeat=3) if np.ptp(color) > 0]
+    + [(190, 60, 0), (0, 190, 60), (60, 0, 190), (255, 60, 190)],
+    np.uint8,
+)
 
 
 def marker_pose(num_joints: int, height_mm: float = 1700) -> np.ndarray:
@@ -43,19 +45,28 @@ def marker_pose(num_joints: int, height_mm: float = 1700) -> np.ndarray:
 
 
 def look_at_camera(
-    position_mm: Sequence[float], target_mm: Sequence[float], imsize_wh: tuple[int, int],
-    focal_px: float, world_up: Sequence[float], distortion_coeffs: Any = None,
+    position_mm: Sequence[float],
+    target_mm: Sequence[float],
+    imsize_wh: tuple[int, int],
+    focal_px: float,
+    world_up: Sequence[float],
+    distortion_coeffs: Any = None,
 ) -> Camera:
     """Returns an upright camera that looks at a point, which it sees off the image's centre."""
     width, height = imsize_wh
     camera = Camera(
-        optical_center=position_mm, world_up=world_up,
-        intrinsic_matrix=[[focal_px, 0, width / 2 + 3], [0, focal_px * 1.01, height / 2 - 5],
-                          [0, 0, 1]],
+        optical_center=position_mm,
+        world_up=world_up,
+        intrinsic_matrix=[
+            [focal_px, 0, width / 2 + 3],
+            [0, focal_px * 1.01, height / 2 - 5],
+            [0, 0, 1],
+        ],
     )
     camera.turn_towards(target_world_point=target_mm)
     camera.distortion_coeffs = (
-        None if distortion_coeffs is None else np.array(distortion_coeffs, np.float32))
+        None if distortion_coeffs is None else np.array(distortion_coeffs, np.float32)
+    )
     return camera
 
 
@@ -63,8 +74,11 @@ def project(points_mm: np.ndarray, camera: Camera) -> np.ndarray:
     """Returns [..., J, 2] pixels of world points by OpenCV, not by the code that is tested."""
     rotation, matrix = camera.R.astype(np.float64), camera.intrinsic_matrix.astype(np.float64)
     pixels = cv2.projectPoints(
-        np.reshape(points_mm, (-1, 3)).astype(np.float64), cv2.Rodrigues(rotation)[0],
-        -rotation @ camera.t, matrix, camera.distortion_coeffs,
+        np.reshape(points_mm, (-1, 3)).astype(np.float64),
+        cv2.Rodrigues(rotation)[0],
+        -rotation @ camera.t,
+        matrix,
+        camera.distortion_coeffs,
     )[0]
     return pixels.reshape(*np.shape(points_mm)[:-1], 2)
 
@@ -80,8 +94,15 @@ def draw_markers(image: np.ndarray, joints_px: np.ndarray, radius_px: float = 5)
     for joint_px, color in zip(joints_px, PALETTE):
         if np.isfinite(joint_px).all() and np.abs(joint_px).max() < 1e4:
             center = np.round(joint_px * (1 << shift)).astype(int).tolist()
-            cv2.circle(image, center, round(radius_px * (1 << shift)), color.tolist(), -1,
-                       cv2.LINE_AA, shift)
+            cv2.circle(
+                image,
+                center,
+                round(radius_px * (1 << shift)),
+                color.tolist(),
+                -1,
+                cv2.LINE_AA,
+                shift,
+            )
     return image
 
 
@@ -89,8 +110,12 @@ def write_image(path: pathlib.Path, image: np.ndarray) -> None:
     """Writes an RGB or grey image, in high quality."""
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
-    sampling = [cv2.IMWRITE_JPEG_QUALITY, 98, cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-                cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    sampling = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        98,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
     assert cv2.imwrite(str(path), stored, sampling)
 
 
@@ -102,8 +127,7 @@ def write_video(path: pathlib.Path, images: Iterable[np.ndarray], rate: float = 
     for image in images:
         if writer is None:
             size = (image.shape[1], image.shape[0])
-            writer = cv2.VideoWriter(
-                str(temporary), cv2.VideoWriter_fourcc(*"FFV1"), rate, size)
+            writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"FFV1"), rate, size)
             assert writer.isOpened()
         writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     assert writer is not None
@@ -119,8 +143,12 @@ def joints_in_crop(example: Example) -> np.ndarray:
 
 
 def check_markers(
-    data_root: pathlib.Path, example: Example, marker_ids: Sequence[int],
-    palette: np.ndarray = PALETTE, tolerance_px: float = 1.0, radius_px: int = 6,
+    data_root: pathlib.Path,
+    example: Example,
+    marker_ids: Sequence[int],
+    palette: np.ndarray = PALETTE,
+    tolerance_px: float = 1.0,
+    radius_px: int = 6,
 ) -> int:
     """Asserts that the dots of the joints are where the example says.
 

@@ -41,5 +41,3 @@ def test_only_some_members_can_be_chosen():
     assert merged.samples_per_batch == {"h36m": 4, "muco": 6}
     with pytest.raises(UserError, match="'h37m'"):
         merged_set("huge8").with_members(["h37m"])
-
-

@@ -46,8 +46,10 @@ def test_phases_and_datasets_of_the_members_go_where_they_belong(small5):
     assert counts[-1] == MemberCount("mupots", "valid", 2, 2)
 
 
-@pytest.mark.parametrize("member, split, index", [
-    ("h36m", "train", 8), ("surreal", "train", 0), ("muco", "train", 15), ("tdhp", "valid", 0)])
+@pytest.mark.parametrize(
+    "member, split, index",
+    [("h36m", "train", 8), ("surreal", "train", 0), ("muco", "train", 15), ("tdhp", "valid", 0)],
+)
 def test_joints_are_found_by_their_name_with_suffix(small5, member, split, index):
     dataset, _ = merge_caches(small5, "small5")
     example = dataset.split(split)[index]
@@ -55,7 +57,8 @@ def test_joints_are_found_by_their_name_with_suffix(small5, member, split, index
     seed = int(example.image_path[-12:-6])
     converter = JointConverter(dataset_joint_info(member), merged_joint_info("small5"))
     assert np.array_equal(
-        example.world_coords, converter.dense(person(member, seed)), equal_nan=True)
+        example.world_coords, converter.dense(person(member, seed)), equal_nan=True
+    )
 
 
 def test_bone_lengths_are_means_over_the_merged_examples(small5):
@@ -75,8 +78,9 @@ def test_members_in_an_order_and_with_joints_of_their_own_are_merged_by_name(tmp
     reversed_names = [*own.names, *smpl.names][::-1]  # SMPL joints, too, which merging drops
     joint_info = type(own)(reversed_names)
     coords = person("humbi", 0, joint_info)
-    write_member(tmp_path, "humbi", {"train": [example_3d("humbi", 0, world_coords=coords)]},
-                 joint_info)
+    write_member(
+        tmp_path, "humbi", {"train": [example_3d("humbi", 0, world_coords=coords)]}, joint_info
+    )
     dataset, _ = merge_caches(tmp_path, "huge8", ["humbi"])
     world = dataset.train[0].world_coords
     valid = np.flatnonzero(~np.isnan(world).any(axis=1))
@@ -97,8 +101,9 @@ def test_a_cache_that_lacks_joints_is_refused_by_their_names(tmp_path):
     kept = [i for i, name in enumerate(own.names) if name not in ("lkne", "rkne")]
     joint_info = own.select_joints(kept)
     coords = person("h36m", 0, joint_info)
-    write_member(tmp_path, "h36m", {"train": [example_3d("h36m", 0, world_coords=coords)]},
-                 joint_info)
+    write_member(
+        tmp_path, "h36m", {"train": [example_3d("h36m", 0, world_coords=coords)]}, joint_info
+    )
     with pytest.raises(UserError, match="'h36m' lacks 2 of the 25 joints.*lkne_h36m"):
         merge_caches(tmp_path, "small5", ["h36m"])
     assert not (tmp_path / "merged.pkl").exists()
@@ -118,7 +123,8 @@ def test_implausible_training_examples_are_left_out_of_filtered_sets(tmp_path):
     dataset, counts = merge_caches(tmp_path, "huge8", ["gpa"])
     assert counts == [MemberCount("gpa", "train", 93, 91)]
     assert np.array_equal(
-        dataset.train[0].world_coords[122:156][second], kept[second])  # its joints are 122...155
+        dataset.train[0].world_coords[122:156][second], kept[second]
+    )  # its joints are 122...155
     poses = (example.world_coords for example in dataset.train)
     expected = mean_bone_lengths(poses, dataset.joint_info)
     assert np.allclose(dataset.bone_lengths_mm["train"], expected, rtol=1e-5)
@@ -137,8 +143,7 @@ def test_surreal_is_filtered_unless_asked_otherwise(tmp_path):
 
 def test_small5_is_not_filtered(tmp_path):
     far = person("surreal", 0) + np.float32([9000, 0, 0])
-    write_member(
-        tmp_path, "surreal", {"train": [example_3d("surreal", 0, world_coords=far)]})
+    write_member(tmp_path, "surreal", {"train": [example_3d("surreal", 0, world_coords=far)]})
     dataset, _ = merge_caches(tmp_path, "small5", ["surreal"])
     assert len(dataset.train) == 1
 
@@ -160,8 +165,7 @@ def test_of_muco_only_the_first_composites_are_used(tmp_path):
     examples.append(example_3d("muco", 9, image_path="muco_downscaled/another_name.jpg"))
     write_member(tmp_path, "muco", {"train": examples})
     dataset, counts = merge_caches(tmp_path, "small5", ["muco"])
-    assert [e.image_path for e in dataset.train] == [
-        examples[i].image_path for i in (0, 1, 4)]
+    assert [e.image_path for e in dataset.train] == [examples[i].image_path for i in (0, 1, 4)]
     assert counts[0].num_merged == 3
 
 
@@ -174,15 +178,17 @@ def test_2d_examples_need_more_than_six_joints_of_the_limbs(tmp_path):
         example.coords[limbs[num_known:]] = np.nan
         examples.append(example)
     write_member(tmp_path, "mpii", {"train": examples})
-    write_member(tmp_path, "coco", {
-        "train": [example_2d("coco", 1)], "valid": [example_2d("coco", 2)]})
+    write_member(
+        tmp_path, "coco", {"train": [example_2d("coco", 1)], "valid": [example_2d("coco", 2)]}
+    )
     dataset, counts = merge_caches(tmp_path, "huge2d_common", ["mpii", "coco"])
     assert [len(dataset.train), len(dataset.valid)] == [4, 0]
     assert counts[0] == MemberCount("mpii", "train", 4, 2)
     assert dataset.samples_per_batch == {"mpii": 8, "coco": 8} and dataset.bone_lengths_mm == {}
     merged, own = dataset.joint_info, joint_info
     assert np.array_equal(
-        dataset.train[1].coords[merged.ids["rwri"]], examples[3].coords[own.ids["rwri"]])
+        dataset.train[1].coords[merged.ids["rwri"]], examples[3].coords[own.ids["rwri"]]
+    )
     assert np.isnan(dataset.train[1].coords[merged.ids["nose"]]).all()
     assert not np.isnan(dataset.train[2].coords).any()
 

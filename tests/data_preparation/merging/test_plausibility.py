@@ -12,14 +12,17 @@ from metrabs.geometry import boxes
 from tests.data.conftest import JOINTS, random_example_3d
 
 
-@pytest.mark.parametrize("length, usual, is_bad", [
-    (310, 100, True),  # 3.1 times as long and 210 mm off
-    (155, 50, False),  # 3.1 times as long, but only 105 mm off
-    (290, 100, False),  # 190 mm off, but only 2.9 times as long
-    (19, 200, True),  # less than a tenth, 181 mm off
-    (10, 150, False),  # less than a tenth, but only 140 mm off
-    (np.nan, 100, False),
-])
+@pytest.mark.parametrize(
+    "length, usual, is_bad",
+    [
+        (310, 100, True),  # 3.1 times as long and 210 mm off
+        (155, 50, False),  # 3.1 times as long, but only 105 mm off
+        (290, 100, False),  # 190 mm off, but only 2.9 times as long
+        (19, 200, True),  # less than a tenth, 181 mm off
+        (10, 150, False),  # less than a tenth, but only 140 mm off
+        (np.nan, 100, False),
+    ],
+)
 def test_a_bone_is_bad_if_both_its_ratio_and_its_difference_are_large(length, usual, is_bad):
     judged = PlausibilityFilter().is_bad_bone(np.array([float(length)]), np.array([float(usual)]))
     assert judged.tolist() == [is_bad]
@@ -39,7 +42,8 @@ def test_joints_are_projected_like_cameras_do_it_with_any_lens(tmp_path):
     rows = rows_of(tmp_path, examples)
     counts = joints_in_box(rows, rows.dense_coords("world"))
     expected = [
-        boxes.contains(e.bbox, e.camera.world_to_image(e.world_coords)).sum() for e in examples]
+        boxes.contains(e.bbox, e.camera.world_to_image(e.world_coords)).sum() for e in examples
+    ]
     assert counts.tolist() == expected
     assert len(set(expected)) > 3
 
@@ -50,7 +54,8 @@ def test_four_joints_must_be_inside_the_box(tmp_path, num_inside, is_kept):
     points = example.camera.image_to_world(np.full((6, 2), 60.0), 4000.0)
     points[num_inside:] = np.nan
     example = dataclasses.replace(
-        example, image=None, world_coords=points, bbox=np.float32([50, 50, 20, 20]))
+        example, image=None, world_coords=points, bbox=np.float32([50, 50, 20, 20])
+    )
     kept = PlausibilityFilter().filtered(rows_of(tmp_path, [example]), JOINTS, np.zeros(5))
     assert len(kept) == is_kept
 
@@ -58,7 +63,8 @@ def test_four_joints_must_be_inside_the_box(tmp_path, num_inside, is_kept):
 def test_bad_joints_can_be_dropped_in_place_of_their_examples(tmp_path):
     example = dataclasses.replace(random_example_3d(0, num_missing=0), image=None)
     usual = np.linalg.norm(
-        [example.world_coords[a] - example.world_coords[b] for a, b in JOINTS.edges], axis=1)
+        [example.world_coords[a] - example.world_coords[b] for a, b in JOINTS.edges], axis=1
+    )
     torn = example.world_coords.copy()
     torn[JOINTS.ids["lkne"]] += [0, 0, 9000]
     example = dataclasses.replace(example, bbox=np.float32([-1e6, -1e6, 2e6, 2e6]))

@@ -14,9 +14,12 @@ from tests.data.conftest import JOINTS, random_example_3d
 @pytest.fixture
 def dataset(tmp_path):
     examples = [
-        dataclasses.replace(random_example_3d(i, "aab"[i % 3]), image=None) for i in range(60)]
-    write_cache(tmp_path / "large.pkl", PoseDataset(
-        "large", JOINTS, examples, examples[:5], samples_per_batch={"a": 2, "b": 1}))
+        dataclasses.replace(random_example_3d(i, "aab"[i % 3]), image=None) for i in range(60)
+    ]
+    write_cache(
+        tmp_path / "large.pkl",
+        PoseDataset("large", JOINTS, examples, examples[:5], samples_per_batch={"a": 2, "b": 1}),
+    )
     return open_cache(tmp_path / "large.pkl")
 
 

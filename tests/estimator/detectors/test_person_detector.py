@@ -112,9 +112,7 @@ def test_the_single_image_is_the_first_row(detector):
 def test_better_one_of_overlapping_boxes_is_kept_and_scores_descend():
     corners = tf.constant([[[0.0, 0, 10, 10], [0, 1, 10, 11], [50, 50, 60, 70], [0, 0, 1, 1]]])
     rows = suppress_overlapping(corners, tf.constant([[0.5, 0.9, 0.7, 0.1]]), 0.3, 0.7)
-    np.testing.assert_allclose(
-        rows[0], [[1, 0, 10, 10, 0.9], [50, 50, 20, 10, 0.7]], atol=1e-6
-    )
+    np.testing.assert_allclose(rows[0], [[1, 0, 10, 10, 0.9], [50, 50, 20, 10, 0.7]], atol=1e-6)
 
 
 def test_there_are_at_most_150_detections():

@@ -27,9 +27,7 @@ def test_zero_input_gives_known_sums(network):
 def test_anchors_are_read(network):
     anchors = network.constant_outputs[2]
     assert anchors.shape == (37629, 4)
-    np.testing.assert_allclose(
-        anchors[0], [0.0089286, 0.0089286, 0.0535714, 0.0535714], atol=1e-6
-    )
+    np.testing.assert_allclose(anchors[0], [0.0089286, 0.0089286, 0.0535714, 0.0535714], atol=1e-6)
     np.testing.assert_allclose(anchors[-1], [0.875, 0.875, 1.683693, 0.841846], atol=1e-6)
 
 

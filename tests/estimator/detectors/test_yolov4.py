@@ -51,8 +51,7 @@ def test_convolution_normalisation_and_mish_are_those_of_darknet(tmp_path):
     """A loop over the pixels, written from darknet's definition of a layer."""
     rng = np.random.default_rng(3)
     structure = YoloStructure(
-        "small", lambda image, convolve, _: [convolve(image, 255, 3, mish, stride=2)],
-        (2,), (), ()
+        "small", lambda image, convolve, _: [convolve(image, 255, 3, mish, stride=2)], (2,), (), ()
     )
     (shape,) = shapes = yolov4.convolution_shapes(structure)
     values = random_weights(shapes, seed=4)
@@ -119,9 +118,7 @@ def test_upsampling_repeats_or_interpolates():
     np.testing.assert_array_equal(
         yolov4.upsample_by_repetition(features)[0, :, :, 0], [[0, 0, 4, 4]] * 2
     )
-    np.testing.assert_allclose(
-        yolov4.upsample_smoothly(features)[0, :, :, 0], [[0, 1, 3, 4]] * 2
-    )
+    np.testing.assert_allclose(yolov4.upsample_smoothly(features)[0, :, :, 0], [[0, 1, 3, 4]] * 2)
 
 
 def test_original_settings_change_the_result(tiny, tiny_weights_path):

@@ -21,8 +21,11 @@ def test_settings_left_out_of_the_record_exist():
 
 
 def test_predictions_are_sorted_by_image_path(tmp_path):
-    np.savez(tmp_path / "p.npz", image_path=["b", "a", "b"],
-             coords3d_pred_world=np.arange(9.0).reshape(3, 1, 3))
+    np.savez(
+        tmp_path / "p.npz",
+        image_path=["b", "a", "b"],
+        coords3d_pred_world=np.arange(9.0).reshape(3, 1, 3),
+    )
     image_paths, poses_mm = read_sorted_predictions(tmp_path / "p.npz")
     assert image_paths == ["a", "b", "b"]
     assert poses_mm[:, 0, 0].tolist() == [3, 0, 6]

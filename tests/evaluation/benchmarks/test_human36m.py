@@ -29,8 +29,11 @@ def benchmark(monkeypatch):
 @pytest.fixture
 def predictions(benchmark, root, tmp_path):
     """Poses that are 30 mm off in one of the 17 joints of the second evaluated frame."""
-    frames = [frame for sequence in benchmark.sequences(root)
-              for frame in benchmark.frames(root, sequence)]
+    frames = [
+        frame
+        for sequence in benchmark.sequences(root)
+        for frame in benchmark.frames(root, sequence)
+    ]
     write_grey_images(root, [frame.image_path for frame in frames])
     poses = {}
     for level, frame in enumerate(frames):
@@ -41,15 +44,16 @@ def predictions(benchmark, root, tmp_path):
     oracle = Oracle(poses)
     path = tmp_path / "predictions.npz"
     predict_benchmark(
-        benchmark, lambda: oracle, "oracle", root, path, benchmark.SETTINGS, batch_size=2)
+        benchmark, lambda: oracle, "oracle", root, path, benchmark.SETTINGS, batch_size=2
+    )
     return path, oracle
 
 
 def test_every_64th_frame_of_both_subjects_is_predicted_in_its_box(benchmark, root, predictions):
     path, oracle = predictions
     assert benchmark.sequences(root) == [
-        f"{name}.{camera}" for name in ("S9/Greeting 1", "S11/Walking")
-        for camera in fake.CAMERAS]
+        f"{name}.{camera}" for name in ("S9/Greeting 1", "S11/Walking") for camera in fake.CAMERAS
+    ]
     with np.load(path) as file:
         assert file["coords3d_pred_world"].shape == (12, 17, 3)
         assert "h36m/S11/Images/Walking.54138969/frame_000128.jpg" in file["image_path"]

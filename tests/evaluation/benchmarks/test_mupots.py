@@ -26,9 +26,10 @@ def predictions(root, tmp_path_factory):
     poses = {}
     for level, path in enumerate(paths):
         sequence, frame = path.split("/")[1], int(path[-10:-4])
-        people = [fake.joints_mm(sequence, frame, person)
-                  for person in range(fake.num_people(sequence))]
-        poses[level] = np.array(people)[:0 if (sequence, frame) == ("TS2", 0) else None]
+        people = [
+            fake.joints_mm(sequence, frame, person) for person in range(fake.num_people(sequence))
+        ]
+        poses[level] = np.array(people)[: 0 if (sequence, frame) == ("TS2", 0) else None]
         if sequence == "TS3":
             poses[level][:, 0, 2] += 170
     path = tmp_path_factory.mktemp("predictions") / "mupots.npz"
@@ -59,8 +60,9 @@ def test_numbers_are_those_of_the_known_errors(root, predictions):
 
 def test_predictions_of_other_images_are_reported(root, tmp_path):
     path = tmp_path / "foreign.npz"
-    np.savez(path, image_path=["3dhp/TS1/x/img_000001.jpg"],
-             coords3d_pred_world=np.zeros([1, 17, 3]))
+    np.savez(
+        path, image_path=["3dhp/TS1/x/img_000001.jpg"], coords3d_pred_world=np.zeros([1, 17, 3])
+    )
     with pytest.raises(UserError, match="not an image of MuPoTS"):
         MuPoTS().evaluate(root, path)
 

@@ -80,10 +80,17 @@ def predict(root, model, name="m", benchmark=None, batch_size=64, **changes):
 def test_people_stay_with_their_frames_for_any_batch_size(batch_size, root):
     path = predict(root, Oracle(_POSES, _camera()), batch_size=batch_size)
     with np.load(path) as file:
-        assert file["image_path"].tolist() == ["a/1.png", "a/2.png", "a/2.png", "b/1.png",
-                                               "b/2.png", "b/2.png"]
-        np.testing.assert_array_equal(file["coords3d_pred_world"][:, 0, 0],
-                                      [1001, 1002, 1002, 1004, 1005, 1005])
+        assert file["image_path"].tolist() == [
+            "a/1.png",
+            "a/2.png",
+            "a/2.png",
+            "b/1.png",
+            "b/2.png",
+            "b/2.png",
+        ]
+        np.testing.assert_array_equal(
+            file["coords3d_pred_world"][:, 0, 0], [1001, 1002, 1002, 1004, 1005, 1005]
+        )
 
 
 def test_images_of_another_size_start_a_batch(root):

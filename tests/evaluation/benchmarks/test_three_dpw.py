@@ -34,8 +34,9 @@ def root(tmp_path_factory):
             for frame in range(fake.NUM_FRAMES):
                 pixels = project(fake.joints_mm(person, frame), fake.camera(frame))
                 if given[frame].any():
-                    given[frame][:2, association._GIVEN_JOINTS] = (
-                        pixels[association._SMPL_JOINTS].T)
+                    given[frame][:2, association._GIVEN_JOINTS] = pixels[
+                        association._SMPL_JOINTS
+                    ].T
         path.write_bytes(pickle.dumps(content, protocol=2))
     return root
 
@@ -53,8 +54,9 @@ def _oracle(root, benchmark, error_mm=0.0, lost=()):
     for level, path in enumerate(paths):
         split, frame = path.split("/")[2].split("_")[1], int(path[-9:-4])
         people = reversed(range(fake.NUM_PEOPLE[split]))
-        pose = np.array([_pose_mm(person, frame) for person in people
-                         if (split, person, frame) not in lost]).reshape(-1, 24, 3)
+        pose = np.array(
+            [_pose_mm(person, frame) for person in people if (split, person, frame) not in lost]
+        ).reshape(-1, 24, 3)
         pose[:, 20, 2] += error_mm
         poses[level] = pose
     return Oracle(poses, _KNOWN_CAMERA)
@@ -93,8 +95,10 @@ def test_the_test_split_can_be_evaluated_alone(root, tmp_path):
 def test_people_who_are_lost_keep_their_last_pose(root, benchmark, tmp_path):
     lost = {("train", 1, 2), ("test", 0, 0)}
     path = _predict(root, benchmark, _oracle(root, benchmark, lost=lost), tmp_path / "tracks")
-    train, test = (pickle.loads(next((path / split).glob("*.pkl")).read_bytes())
-                   ["jointPositions"] * 1000 for split in ("train", "test"))
+    train, test = (
+        pickle.loads(next((path / split).glob("*.pkl")).read_bytes())["jointPositions"] * 1000
+        for split in ("train", "test")
+    )
     np.testing.assert_allclose(train[1, 2], train[1, 1])
     np.testing.assert_allclose(test[0, 0], _pose_mm(0, 1), atol=0.1)
 
@@ -110,8 +114,9 @@ def test_known_intrinsics_reach_the_model(root, tmp_path):
     benchmark = ThreeDpw(gtassoc=True, real_intrinsics=True, testset_only=True)
     oracle = _oracle(root, benchmark)
     _predict(root, benchmark, oracle, tmp_path / "tracks")
-    np.testing.assert_allclose(oracle.calls[0]["intrinsic_matrix"][0],
-                               fake.camera(0).intrinsic_matrix)
+    np.testing.assert_allclose(
+        oracle.calls[0]["intrinsic_matrix"][0], fake.camera(0).intrinsic_matrix
+    )
 
 
 def test_masks_distinguish_people_without_annotation(root, tmp_path):

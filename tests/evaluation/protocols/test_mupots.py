@@ -9,9 +9,12 @@ from metrabs.evaluation.protocols import mupots
 def _people(poses2d, sequences=None, frames=None):
     n = len(poses2d)
     zeros = np.zeros(n, int)
-    return mupots.People(zeros if sequences is None else np.array(sequences),
-                         zeros if frames is None else np.array(frames),
-                         np.zeros([n, 17, 3]), np.asarray(poses2d, float))
+    return mupots.People(
+        zeros if sequences is None else np.array(sequences),
+        zeros if frames is None else np.array(frames),
+        np.zeros([n, 17, 3]),
+        np.asarray(poses2d, float),
+    )
 
 
 def _pose2d(x):
@@ -29,8 +32,7 @@ def test_people_are_matched_to_the_nearest_free_prediction_of_their_frame():
 def test_the_prediction_with_more_joints_wins():
     near = _pose2d(100)
     near[9:] += 500
-    of_true, of_pred = mupots.match_people(_people([_pose2d(100)]),
-                                           _people([near, _pose2d(110)]))
+    of_true, of_pred = mupots.match_people(_people([_pose2d(100)]), _people([near, _pose2d(110)]))
     assert of_pred.tolist() == [1]
 
 
@@ -53,7 +55,8 @@ def test_rescaled_bones_have_true_lengths_and_predicted_directions():
         bone, before, of_truth = (p[:, child] - p[:, parent] for p in (rescaled, pred, true))
         np.testing.assert_allclose(*(np.linalg.norm(b, axis=-1) for b in (bone, of_truth)))
         cosine = np.sum(bone * before, axis=-1) / np.prod(
-            [np.linalg.norm(b, axis=-1) for b in (bone, before)], axis=0)
+            [np.linalg.norm(b, axis=-1) for b in (bone, before)], axis=0
+        )
         np.testing.assert_allclose(cosine, 1)
 
 
