@@ -30,7 +30,7 @@ class ProgressBar(tqdm.tqdm):
 
     def close(self) -> None:
         """Ends the bar."""
-        if self in _active_bars:
+        if _active_bars and self in _active_bars:  # None while the interpreter shuts down
             _active_bars.remove(self)
         super().close()
 

@@ -94,6 +94,19 @@ def heatmap_to_metric(
     )
 
 
+def heatmap_to_25d(
+    coords: tf.Tensor, *, proc_side: int, stride: int, centered_stride: bool, box_size_mm: float
+) -> tf.Tensor:
+    """Heatmap coordinates `[..., 3]` in 0..1 to x, y in crop pixels and z in millimetres.
+
+    Only a golden file of the original implementation needs it.
+    """
+    coords2d_px = heatmap_to_image(
+        coords, proc_side=proc_side, stride=stride, centered_stride=centered_stride
+    )
+    return tf.concat([coords2d_px, coords[..., 2:] * box_size_mm], axis=-1)
+
+
 class HeatmapHeads(tf.keras.layers.Layer):
     """Predicts every point in the image plane (2D head) and in a metric volume (3D head).
 
