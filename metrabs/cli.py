@@ -37,7 +37,7 @@ from metrabs.command import (
 from metrabs.config import Config, all_settings
 from metrabs.errors import Interrupted, UserError, WorkerLostError
 from metrabs.original_flags import OBSOLETE_FLAGS, check_original_flags
-from metrabs.settings import define_flag, setting
+from metrabs.settings import define_flag, define_flags, define_named_flag, setting
 
 _ALIASES = {"dataset": "dataset3d"}
 # Settings whose values are names, in which hyphens count as underscores, or paths.
@@ -51,6 +51,17 @@ _USAGE = """Trains, predicts with and exports crop models. Examples:
 Predicting and exporting take all settings that are not given from the checkpoint. Paths of
 runs are relative to the folder experiments in the data root, which is --data_root, else
 $DATA_ROOT, else metrabs_data in the working folder. --flagfile=FILE reads flags from a file."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tasks:
+    """What `main.py` is to do."""
+
+    train: bool = setting(False, "train a model, or resume its training")
+    predict: bool = setting(False, "predict poses with a trained model")
+    export_file: Optional[str] = setting(
+        None, "write the trained model as a SavedModel to this folder, relative to its checkpoint"
+    )
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -210,22 +221,12 @@ def _with_settings_of_checkpoint(settings: dict[str, Any]) -> Config:
 
 def _define_flags() -> flags.FlagValues:
     values = flags.FlagValues()
-    flags.DEFINE_bool("train", False, "train a model, or resume its training", values, "tasks")
-    flags.DEFINE_bool("predict", False, "predict poses with a trained model", values, "tasks")
-    flags.DEFINE_string(
-        "export_file",
-        None,
-        "write the trained model as a SavedModel to this folder, relative to its checkpoint",
-        values,
-        module_name="tasks",
-    )
+    define_flags(values, Tasks, "tasks")
     for group, field, kind in all_settings():
         define_flag(values, field, kind, field.default, group)
     for original in OBSOLETE_FLAGS:
         text = f"flag of the original implementation without effect: {original.reason}"
-        field = setting(original.default, text)
-        field.name = original.name
-        define_flag(values, field, original.kind, original.default, "original")
+        define_named_flag(values, original.name, original.kind, original.default, text, "original")
     return values
 
 

@@ -138,6 +138,15 @@ def define_flag(
         flags.DEFINE(parser, field.name, default, text, values, **module)
 
 
+def define_named_flag(
+    values: flags.FlagValues, name: str, kind: Any, default: Any, text: str, group: str
+) -> None:
+    """Declares a flag whose name is only known at run time; see `setting` and `define_flags`."""
+    field = setting(default, text)
+    field.name = name
+    define_flag(values, field, kind, default, group)
+
+
 def from_flags(
     values: flags.FlagValues, settings_class: type[_Settings], **others: Any
 ) -> _Settings:

@@ -8,6 +8,7 @@ one stopped, or ends at once.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import pathlib
 import sys
@@ -38,17 +39,23 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     )  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True)
+class ReproductionSettings:
+    """Where the results go, and what the model is tried on."""
+
+    output: str = settings.setting("demo_output", "folder of all results")
+    photo: tuple[str, ...] = settings.setting(
+        (), "photograph to run the export on; may be repeated", repeated=True
+    )
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Declares the flags of this command."""
-    flags.DEFINE_string("output", "demo_output", "folder of all results", flag_values=values)
+    settings.define_flags(values, ReproductionSettings)
     for name, kind in MODELS.items():
-        flags.DEFINE_string(
-            name, None, f"flag file of the model '{kind.title}'", flag_values=values
-        )
+        text = f"flag file of the model '{kind.title}'"
+        settings.define_named_flag(values, name, str, None, text, "models")
     flags.mark_flag_as_required(SEPARATE, flag_values=values)
-    flags.DEFINE_multi_string(
-        "photo", [], "photograph to run the export on; may be repeated", flag_values=values
-    )
     settings.define_flags(values, Recipe)
 
 
