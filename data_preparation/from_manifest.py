@@ -19,12 +19,7 @@ from typing import Optional
 from tqdm import tqdm
 
 from data_preparation.common.crop_geometry import plan_crop
-from data_preparation.common.crop_images import (
-    SourceMask,
-    render_crop,
-    render_mask,
-    write_jpeg,
-)
+from data_preparation.common.crop_images import SourceMask, render_crop, render_mask, write_jpeg
 from data_preparation.manifest import open_manifest
 from metrabs.command import DataFolderSettings, run_tool
 from metrabs.data.examples import Pose3DExample

@@ -36,14 +36,7 @@ EXIT_INTERRUPTED = EXIT_SIGNAL_BASE + signal.SIGINT
 
 DefineFlags = Callable[[flags.FlagValues], None]
 _STORAGE_ERRORS = frozenset(
-    {
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EFBIG,
-        errno.EROFS,
-        errno.EACCES,
-        errno.EPERM,
-    }
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 )
 Action = Callable[[flags.FlagValues, Sequence[str]], Optional[int]]
 

@@ -48,8 +48,7 @@ class Config:
             group, field_and_type = _find_setting(name)
             groups[group][name] = checked_value(*field_and_type, value)
         return dataclasses.replace(
-            self,
-            **{g: dataclasses.replace(getattr(self, g), **v) for g, v in groups.items() if v},
+            self, **{g: dataclasses.replace(getattr(self, g), **v) for g, v in groups.items() if v}
         )
 
     def to_flat_dict(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Writing files and folders such that an interruption never leaves a damaged one behind.
 
-Names of temporary files and folders tell the process that writes them. Those of processes that
+Names of temporary files and folders name the process that writes them. Those of processes that
 were killed are removed by the next process that writes to the same folder.
 """
 

@@ -196,9 +196,7 @@ def test_temporary_files_of_running_processes_stay(tmp_path: _Folder) -> None:
     assert (tmp_path / "a.npz").read_text() == "whole" and (tmp_path / "b").is_dir()
 
 
-def test_names_that_are_nearly_too_long_for_the_file_system_are_written(
-    tmp_path: _Folder,
-) -> None:
+def test_names_that_are_nearly_too_long_for_the_file_system_are_written(tmp_path: _Folder) -> None:
     target = tmp_path / f"{'é' * 120}.json"  # 245 bytes
     files.write_text_atomically(target, "content")
     assert target.read_text() == "content"

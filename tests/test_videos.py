@@ -79,17 +79,13 @@ def test_frames_are_turned_as_players_do(
     np.testing.assert_array_equal(turned[3].image, np.rot90(plain[3].image, quarter_turns))
 
 
-def test_frames_are_left_as_stored_where_annotations_refer_to_that(
-    tmp_path: pathlib.Path,
-) -> None:
+def test_frames_are_left_as_stored_where_annotations_refer_to_that(tmp_path: pathlib.Path) -> None:
     path = turn_when_shown(write_video(tmp_path / "turned.mp4", _REGULAR), 90)
     frames, _ = _frames(path, upright=False)
     assert frames[0].image.shape == (HEIGHT, WIDTH, 3)
 
 
-def test_the_first_frames_of_a_video_that_was_cut_off_are_read(
-    tmp_path: pathlib.Path,
-) -> None:
+def test_the_first_frames_of_a_video_that_was_cut_off_are_read(tmp_path: pathlib.Path) -> None:
     path = write_video(tmp_path / "clip.mkv", [40 * i for i in range(200)])
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     frames, _ = _frames(path)

@@ -12,12 +12,7 @@ from typing import Any, Optional
 import numpy as np
 
 from data_preparation.common.crop_geometry import DEFAULT_CROP, CropOptions, CropPlan, plan_crop
-from data_preparation.common.crop_images import (
-    SourceMask,
-    render_crop,
-    render_mask,
-    write_jpeg,
-)
+from data_preparation.common.crop_images import SourceMask, render_crop, render_mask, write_jpeg
 from data_preparation.common.detections import (
     DetectionSource,
     Image,

@@ -125,7 +125,7 @@ def draw_image(axes: plt.Axes) -> None:
 
 
 def main() -> None:
-    """Writes the figure beside this file."""
+    """Writes the figure next to this file."""
     figure = plt.figure(figsize=(12, 4.6))
     draw_scene(figure.add_subplot(1, 2, 1, projection="3d"))
     draw_image(figure.add_subplot(1, 2, 2))

@@ -66,9 +66,7 @@ def resnet_v2_rules(network: tf.keras.Model, centered_stride: bool) -> list[Rule
     return [pad_fixed({pads[-1]: shift, shortcuts[-1]: shift}), set_batch_norm_momentum(_MOMENTUM)]
 
 
-def basic_resnet(
-    blocks_per_stage: Sequence[int],
-) -> Callable[[Optional[str]], tf.keras.Model]:
+def basic_resnet(blocks_per_stage: Sequence[int]) -> Callable[[Optional[str]], tf.keras.Model]:
     """Returns a builder of a ResNet of basic blocks; (2, 2, 2, 2) is ResNet18.
 
     It has no public weights in this layout, so the builder ignores the `weights` argument.

@@ -13,16 +13,8 @@ from metrabs.estimator import signatures as sig
 from metrabs.estimator.box_inputs import BoxInputs, make_box_inputs, one_per_image
 from metrabs.estimator.crop_prediction import crop_predictor, predict_poses, project_poses
 from metrabs.estimator.input_checks import checked_inputs, checked_poses
-from metrabs.estimator.plausibility import (
-    has_plausible_bones,
-    joint_stdev,
-    select_poses_to_keep,
-)
-from metrabs.estimator.skeleton_selection import (
-    build_index_table,
-    check_skeletons,
-    look_up_joints,
-)
+from metrabs.estimator.plausibility import has_plausible_bones, joint_stdev, select_poses_to_keep
+from metrabs.estimator.skeleton_selection import build_index_table, check_skeletons, look_up_joints
 from metrabs.estimator.test_time_augmentation import make_augmentations
 from metrabs.models.description import joint_info_of
 from metrabs.skeletons.tables import Skeleton

@@ -273,11 +273,7 @@ class PoseEstimator(tf.Module):
         return self._box_poses.estimate(images, boxes, cameras, options, suppress)
 
     def _estimate_in_boxes(
-        self,
-        images: tf.Tensor,
-        boxes: tf.RaggedTensor,
-        cameras: sig.Cameras,
-        options: sig.Options,
+        self, images: tf.Tensor, boxes: tf.RaggedTensor, cameras: sig.Cameras, options: sig.Options
     ) -> Predictions:
         values = checked_boxes(images, boxes.values)
         boxes = boxes.with_values(tf.concat([values, tf.ones_like(values[:, :1])], axis=-1))

@@ -36,9 +36,7 @@ def check_skeletons(skeletons: Mapping[str, Skeleton], num_joints: int) -> None:
             )
 
 
-def build_index_table(
-    skeletons: Mapping[str, Skeleton],
-) -> tf.lookup.experimental.DenseHashTable:
+def build_index_table(skeletons: Mapping[str, Skeleton]) -> tf.lookup.experimental.DenseHashTable:
     """Builds the table skeleton name -> int32 row of joint indices, filled up with -1."""
     length = max(len(skeleton.indices) for skeleton in skeletons.values())
     rows = [

@@ -56,10 +56,7 @@ def make_augmentations(
     is_flipped = (tf.range(num_aug) - num_aug // 2) % 2 != 0
     num_down = num_aug // 2
     scales = tf.concat(
-        [
-            linspace_open(*_SCALES_DOWN, num_down),
-            linspace_closed(*_SCALES_UP, num_aug - num_down),
-        ],
+        [linspace_open(*_SCALES_DOWN, num_down), linspace_closed(*_SCALES_UP, num_aug - num_down)],
         axis=0,
     )
     # Negative: the original turns the axes of the camera, not the points in front of it.

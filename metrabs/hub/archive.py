@@ -48,7 +48,7 @@ class DamagedArchiveError(Exception):
 def extract_archive(
     archive: pathlib.Path, folder: pathlib.Path, limits: ArchiveLimits = DEFAULT_LIMITS
 ) -> None:
-    """Unpacks a .tar.gz, .tar or .zip file into an empty folder; the content tells the format.
+    """Unpacks a .tar.gz, .tar or .zip file into an empty folder; the format is found by content.
 
     Permissions, owners and times in the archive are ignored.
 

@@ -150,10 +150,7 @@ _KNOWN_CALLS: dict[str, Callable[..., Any]] = {
 
 NOTHING: frozenset[str] = frozenset()
 ARRAYS = frozenset(
-    {
-        *_KNOWN_CALLS,
-        *(name.replace("numpy.core.", "numpy._core.") for name in _KNOWN_CALLS),
-    }
+    {*_KNOWN_CALLS, *(name.replace("numpy.core.", "numpy._core.") for name in _KNOWN_CALLS)}
 )
 
 

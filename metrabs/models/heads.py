@@ -192,9 +192,7 @@ class HeatmapHeads(tf.keras.layers.Layer):
             centered_stride=self.centered_stride,
         )
         logits2d, logits3d_flat = tf.split(
-            tf.cast(logits, tf.float32),
-            [self.num_points, self.num_points * self.depth],
-            axis=-1,
+            tf.cast(logits, tf.float32), [self.num_points, self.num_points * self.depth], axis=-1
         )
         height, width = (logits.shape[i] or tf.shape(logits)[i] for i in (1, 2))
         logits3d = tf.reshape(logits3d_flat, [-1, height, width, self.depth, self.num_points])

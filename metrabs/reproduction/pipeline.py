@@ -189,21 +189,14 @@ class ReproductionPipeline:
         from metrabs.synthetic.dataset_suite import build_dataset_suite
 
         build_dataset_suite(
-            folder,
-            data_root=folder,
-            workers=self.recipe.workers,
-            **self.recipe.dataset_settings(),
+            folder, data_root=folder, workers=self.recipe.workers, **self.recipe.dataset_settings()
         )
 
     def _predict_pseudo_labels(self, folder: pathlib.Path) -> None:
         from metrabs.reproduction.evaluation import predict_split
 
         predictions = predict_split(
-            self.root / SEPARATE,
-            "trainval",
-            self.recipe.workers,
-            self.recipe.folders,
-            mirror=True,
+            self.root / SEPARATE, "trainval", self.recipe.workers, self.recipe.folders, mirror=True
         )
         with atomic_path(folder / "predictions.npz") as path:
             np.savez(

@@ -15,12 +15,7 @@ from metrabs.skeletons import tables
 from metrabs.skeletons.tables import Skeleton
 from metrabs.training.callbacks import read_history
 from metrabs.visualization.charts import training_curves_figure
-from metrabs.visualization.figures import (
-    PoseView,
-    latent_points_figure,
-    pose_figure,
-    save_figure,
-)
+from metrabs.visualization.figures import PoseView, latent_points_figure, pose_figure, save_figure
 
 _MIN_RELATIVE_HEIGHT = 0.3  # of people who are drawn, compared with the tallest box
 _CURVES = {"loss": "loss", "mean_error": "mean error [mm]"}

@@ -18,12 +18,7 @@ import numpy as np
 from metrabs.errors import UserError
 from metrabs.skeletons import tables
 from metrabs.synthetic.body import BONE_IDS, BodyState, points_on_body
-from metrabs.synthetic.joint_tables import (
-    CENTRAL_PLACES,
-    HABITS_MM,
-    SIDED_PLACES,
-    SPECIAL_PLACES,
-)
+from metrabs.synthetic.joint_tables import CENTRAL_PLACES, HABITS_MM, SIDED_PLACES, SPECIAL_PLACES
 
 _SPREAD_MM = 7.0
 _FORMAT_SPREAD_MM = 5.0

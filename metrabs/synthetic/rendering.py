@@ -38,10 +38,7 @@ class Rendering:
 
 
 def render(
-    people: Sequence[Person],
-    environment: Environment,
-    camera: Camera,
-    image_size: tuple[int, int],
+    people: Sequence[Person], environment: Environment, camera: Camera, image_size: tuple[int, int]
 ) -> Rendering:
     """Renders a scene.
 

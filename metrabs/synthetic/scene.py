@@ -23,12 +23,7 @@ from metrabs.synthetic.person import Person, move_person, sample_person
 from metrabs.synthetic.rendering import Rendering, render
 from metrabs.synthetic.solids import Solid
 from metrabs.synthetic.styles import Style, find_style
-from metrabs.synthetic.views import (
-    CROP_SIDE,
-    person_box,
-    sample_crop_camera,
-    sample_wide_camera,
-)
+from metrabs.synthetic.views import CROP_SIDE, person_box, sample_crop_camera, sample_wide_camera
 
 _SMALLEST_VISIBLE_SHARE = 0.12
 
@@ -39,7 +34,7 @@ class PersonCrop:
 
     Attributes:
         image: uint8 [256, 256, 3] RGB.
-        camera: of the image.
+        camera: Camera of the image.
         person: the person in the middle.
         box_px: float32 [4] left, top, width, height.
         mask: bool [256, 256], where the person is seen.
@@ -60,7 +55,7 @@ class Scene:
 
     Attributes:
         image: uint8 [height, width, 3] RGB.
-        camera: of the image.
+        camera: Camera of the image.
         joints_mm: [people, 555, 3] annotated points in the world (order of 'huge8').
         boxes_px: float32 [people, 4] left, top, width, height.
         person_ids: int16 [height, width]: who is seen, -1 for nobody.
@@ -112,7 +107,7 @@ def render_scene(
     Args:
         rng: Source of randomness.
         num_people: at least 1.
-        width, height: of the image in pixels.
+        width, height: Size of the image in pixels.
         style: Clothes, environments and sensor; default: those of the 'coco' dataset.
     """
     style = find_style("coco") if style is None else style

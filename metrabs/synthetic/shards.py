@@ -73,7 +73,7 @@ class Annotation(NamedTuple):
         style: name of its style.
         joints: [555, 3] world mm, or [17, 2] pixels for 2D datasets; NaN where not annotated.
         box_px: [4] left, top, width, height.
-        camera: of the image.
+        camera: Camera of the image.
         mask: run-length encoded, or None.
         activity: the pose class.
     """

@@ -53,7 +53,7 @@ def paint_solids(
     Args:
         solids: what to paint.
         light: illumination.
-        camera: of the image.
+        camera: Camera of the image.
         rays: [h, w, 3] world directions of the pixels, of unit depth.
         image: [h, w, 3] float32, is changed.
 

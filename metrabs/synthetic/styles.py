@@ -41,7 +41,7 @@ class Style:
         clothing: kinds of clothing, see `outfits.CLOTHING_KINDS`.
         poses: relative frequency of pose classes.
         distance_mm: from the camera to the person.
-        height_mm: of the camera above the floor.
+        height_mm: Height of the camera above the floor.
         roll_degrees: standard deviation of the camera's roll.
         off_axis_degrees: how far the person may be from the optical axis.
         distortion: how strong lens distortion may be, as the range of the coefficient k1; the

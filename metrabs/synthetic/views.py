@@ -72,7 +72,7 @@ def sample_wide_camera(
     Args:
         rng: Source of randomness.
         people_extent_mm: how far the group reaches from the origin.
-        width, height: of the image in pixels.
+        width, height: Size of the image in pixels.
     """
     fov_degrees = rng.uniform(48, 62)
     half_angle = np.radians(fov_degrees / 2) * min(1.0, width / height)

@@ -154,10 +154,7 @@ class Validate(tf.keras.callbacks.Callback):
     """
 
     def __init__(
-        self,
-        history: MetricsHistory,
-        compute_metrics: Callable[[], dict[str, float]],
-        period: int,
+        self, history: MetricsHistory, compute_metrics: Callable[[], dict[str, float]], period: int
     ) -> None:
         super().__init__()
         self._history = history

@@ -24,13 +24,7 @@ from metrabs.models.variants import (
     SeparateVariant,
     Variant,
 )
-from metrabs.training.loss_terms import (
-    Labels2D,
-    Labels3D,
-    Losses,
-    PoseLoss,
-    PoseLossTerms,
-)
+from metrabs.training.loss_terms import Labels2D, Labels3D, Losses, PoseLoss, PoseLossTerms
 
 _TEACHER_FACTOR_2D = 0.5  # for consistency and teacher on 2D-labelled examples
 

@@ -22,11 +22,7 @@ from metrabs.models.joint_selection import skeleton_indices
 from metrabs.skeletons import JointInfo, tables
 from metrabs.skeletons.merged_sets import member_names
 from metrabs.training.model_loading import load_crop_model, source_checkpoint
-from metrabs.training.prediction_files import (
-    check_prediction_path,
-    joined,
-    write_predictions,
-)
+from metrabs.training.prediction_files import check_prediction_path, joined, write_predictions
 
 _logger = logging.getLogger(__name__)
 

@@ -13,13 +13,7 @@ from typing import Any, Optional, Protocol
 import cv2
 import numpy as np
 
-from metrabs.visualization.palette import (
-    SERIES_COLORS,
-    SIDE_COLORS,
-    Color,
-    edge_side,
-    joint_sides,
-)
+from metrabs.visualization.palette import SERIES_COLORS, SIDE_COLORS, Color, edge_side, joint_sides
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_HEIGHT = 22  # height of a capital letter in pixels at scale 1

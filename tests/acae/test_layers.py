@@ -70,10 +70,7 @@ def test_coordinates_do_not_influence_each_other():
 def test_mirroring_the_input_mirrors_latents_and_reconstruction():
     autoencoder, poses = make_autoencoder(seed=5), make_poses(2)
     mirrored = poses[:, MIRROR_JOINTS] * np.float32([-1, 1, 1])
-    for function, mapping in (
-        (autoencoder.encoder, MIRROR_LATENTS),
-        (autoencoder, MIRROR_JOINTS),
-    ):
+    for function, mapping in ((autoencoder.encoder, MIRROR_LATENTS), (autoencoder, MIRROR_JOINTS)):
         expected = function(tf.constant(poses)).numpy()[:, mapping] * np.float32([-1, 1, 1])
         assert_close(function(tf.constant(mirrored)), expected, rtol=1e-6)
 

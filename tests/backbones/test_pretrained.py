@@ -53,7 +53,7 @@ def test_downloaded_weights_arrive_in_the_backbone(name, tmp_path, monkeypatch):
     assert len(compared) >= 0.9 * len(backbone.weights)
     for variable in compared:
         np.testing.assert_array_equal(variable.numpy(), expected[variable.name])
-    # A local copy of the same file does, too.
+    # A local copy of the same file also works.
     from_file = registry.build_backbone(name, weights=path)
     for ours, theirs in zip(from_file.get_weights(), backbone.get_weights()):
         np.testing.assert_array_equal(ours, theirs)

@@ -38,10 +38,7 @@ def test_mean_of_one_model_is_that_model(tmp_path):
         np.testing.assert_allclose(ours.numpy(), given.numpy(), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "weights",
-    [(1,), (1, -1), (0, 0), (1, np.nan)],
-)
+@pytest.mark.parametrize("weights", [(1,), (1, -1), (0, 0), (1, np.nan)])
 def test_unusable_weights_are_refused(weights, tmp_path):
     write_checkpoint(tmp_path / "a")
     with pytest.raises(UserError, match="--weights"):

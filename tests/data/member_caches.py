@@ -51,7 +51,7 @@ def write_member(folder: pathlib.Path, dataset: str, splits: dict, joint_info=No
     """Writes the cache of a dataset.
 
     Args:
-        folder: of the cache files.
+        folder: Folder of the cache files.
         dataset: its name.
         splits: split -> list of examples, or a number of 3D examples to be made.
         joint_info: default: the dataset's own joints.

@@ -93,7 +93,7 @@ def write_json(path: pathlib.Path, lines: list[dict]) -> pathlib.Path:
 
 
 def write_csv(path: pathlib.Path, names: list[str]) -> pathlib.Path:
-    """Writes a CSV manifest of the same people, with boxes, and its cameras beside it."""
+    """Writes a CSV manifest of the same people, with boxes, and a file of its cameras."""
     columns = ["image", "camera", "left", "top", "width", "height"]
     columns += [f"{joint}_{axis}" for joint in JOINT_NAMES for axis in "xyz"]
     with open(path, "w", newline="") as file:

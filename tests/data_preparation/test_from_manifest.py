@@ -50,7 +50,7 @@ def test_a_json_manifest_becomes_a_dataset_of_small_crops(root):
     crop = cv2.imread(str(root / example.image_path))
     mask = decode_mask(example.mask)
     assert mask.shape == crop.shape[:2]
-    # The person is drawn in one colour, which must lie under the mask in the crop, too.
+    # The person is drawn in one colour, which must also lie under the mask in the crop.
     is_person = np.abs(crop.astype(int) - [30, 60, 200]).max(axis=2) < 40
     assert is_person[cv2.erode(mask, np.ones((5, 5))) > 0].mean() > 0.95
     points = example.camera.world_to_image(example.world_coords)

@@ -7,7 +7,7 @@ from data_preparation.pack_images import pack
 from metrabs.data.storage.image_archive import ImageArchive
 
 
-def test_a_folder_is_packed_into_an_archive_beside_it(tmp_path, capsys):
+def test_a_folder_is_packed_into_an_archive_next_to_it(tmp_path, capsys):
     (tmp_path / "set" / "a").mkdir(parents=True)
     (tmp_path / "set" / "a" / "1.jpg").write_bytes(b"123")
     assert pack(f"{tmp_path}/set/") == 1

@@ -88,11 +88,7 @@ def test_the_command_reports_and_explains_mistakes(root, capsys):
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "<annotation>",
-        fake.annotation("x", [fake.Annotated("cat", ("left", 1, 2, 3))]),
-    ],
+    "text", ["<annotation>", fake.annotation("x", [fake.Annotated("cat", ("left", 1, 2, 3))])]
 )
 def test_a_damaged_annotation_is_named(root, text):
     (root / "pascal_voc" / "Annotations" / "2007_000001.xml").write_text(text)

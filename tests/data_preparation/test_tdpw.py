@@ -23,7 +23,7 @@ def root(tmp_path_factory):
 
 
 def place_of(example):
-    """Returns (split, person, frame), which the path tells."""
+    """Returns (split, person, frame), read from the path."""
     folder, name = example.image_path.split("/")[-2:]
     _, frame, person = name[:-4].split("_")
     return folder.split("_")[1], int(person), int(frame)

@@ -10,11 +10,7 @@ from metrabs.errors import UserError
 
 @pytest.mark.parametrize(
     ("activity", "name"),
-    [
-        ("Waiting 1", "Waiting"),
-        ("Greeting", "Greeting"),
-        ("TakingPhoto 1", "Photo"),
-    ],
+    [("Waiting 1", "Waiting"), ("Greeting", "Greeting"), ("TakingPhoto 1", "Photo")],
 )
 def test_both_takes_have_the_same_activity_name(activity, name):
     assert activity_name(activity) == name

@@ -60,7 +60,7 @@ _MODULES = sorted(
 
 @functools.cache
 def _flags_of(module: str, name: Optional[str] = None) -> frozenset[str]:
-    """Runs a program with --help, within this process, and returns the flags it tells."""
+    """Runs a program with --help, within this process, and returns the flags it lists."""
     arguments = [module, *[name] * bool(name), "--help"]
     text = io.StringIO()
     with warnings.catch_warnings(), mock.patch("sys.argv", arguments):

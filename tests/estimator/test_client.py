@@ -8,12 +8,7 @@ import tensorflow as tf
 
 from metrabs.errors import UserError
 from metrabs.estimator import signatures
-from metrabs.estimator.client import (
-    BatchCameras,
-    PredictionSettings,
-    Predictor,
-    same_size_batches,
-)
+from metrabs.estimator.client import BatchCameras, PredictionSettings, Predictor, same_size_batches
 from metrabs.estimator.input_checks import require
 from tests.predict.fakes import SKELETON, FakeModel
 

@@ -4,11 +4,7 @@ import pytest
 import tensorflow as tf
 
 from metrabs.errors import UserError
-from metrabs.estimator.skeleton_selection import (
-    build_index_table,
-    check_skeletons,
-    look_up_joints,
-)
+from metrabs.estimator.skeleton_selection import build_index_table, check_skeletons, look_up_joints
 from metrabs.skeletons.tables import Skeleton
 
 SKELETONS = {

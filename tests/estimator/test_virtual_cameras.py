@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 from metrabs.estimator.test_time_augmentation import make_augmentations
-from metrabs.estimator.virtual_cameras import (
-    augment_cameras,
-    look_at_boxes,
-)
+from metrabs.estimator.virtual_cameras import augment_cameras, look_at_boxes
 
 SIDE = 256
 INTRINSICS = np.array([[900, 3, 320], [0, 950, 240], [0, 0, 1]], np.float32)

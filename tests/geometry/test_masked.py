@@ -108,8 +108,7 @@ def test_aligned_2d_skeletons_have_the_centre_and_spread_of_the_truth(rng):
     mask = rng.random((3, 8)) < 0.8
     aligned = masked.align_2d_skeletons(pred, true, mask)
     for actual, expected in zip(
-        masked.masked_mean_and_stdev(aligned, mask),
-        masked.masked_mean_and_stdev(true, mask),
+        masked.masked_mean_and_stdev(aligned, mask), masked.masked_mean_and_stdev(true, mask)
     ):
         assert_close(actual, expected)
 

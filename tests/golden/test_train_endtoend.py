@@ -11,13 +11,7 @@ import tensorflow as tf
 from metrabs.models.crop_model import CropModel
 from metrabs.skeletons import JointInfo
 from metrabs.training.losses import build_loss
-from tests.golden.loss_cases import (
-    affine_weights_of,
-    check_losses,
-    config_of,
-    labels_of,
-    steps_of,
-)
+from tests.golden.loss_cases import affine_weights_of, check_losses, config_of, labels_of, steps_of
 from tests.golden.tolerances import assert_close
 from tests.golden.variant_settings import VARIANT_SETTINGS
 

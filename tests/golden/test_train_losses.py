@@ -12,13 +12,7 @@ from metrabs.models.variant_choice import build_variant
 from metrabs.skeletons import JointInfo
 from metrabs.training.loss_terms import PoseLoss
 from metrabs.training.losses import build_loss
-from tests.golden.loss_cases import (
-    affine_weights_of,
-    check_losses,
-    config_of,
-    labels_of,
-    steps_of,
-)
+from tests.golden.loss_cases import affine_weights_of, check_losses, config_of, labels_of, steps_of
 from tests.golden.tolerances import assert_close
 from tests.golden.variant_settings import VARIANT_SETTINGS
 

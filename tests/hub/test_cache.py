@@ -43,7 +43,7 @@ def test_saved_model_is_found_at_the_root_or_in_the_only_top_folder(tmp_path):
     assert cache.find_saved_model(tmp_path / "outer") is None
 
 
-def test_placed_model_has_a_descriptor_beside_it(tmp_path):
+def test_placed_model_has_a_descriptor_next_to_it(tmp_path):
     folder = cache.model_folder(tmp_path, ADDRESS)
     assert cache.place(make_model(tmp_path / "new"), folder, ADDRESS, None) == folder
     assert cache.find_cached(folder, None) == folder

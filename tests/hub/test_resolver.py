@@ -18,16 +18,7 @@ import pytest
 from metrabs.errors import UserError
 from metrabs.hub import cache, resolve
 from metrabs.hub.catalog import CATALOG_VARIABLE
-from tests.hub.serving import (
-    IMPATIENT,
-    corrupt,
-    redirect,
-    refuse,
-    stall,
-    tar_gz,
-    truncate,
-    zipped,
-)
+from tests.hub.serving import IMPATIENT, corrupt, redirect, refuse, stall, tar_gz, truncate, zipped
 
 PATH = "/model.tar.gz"
 FILES = {

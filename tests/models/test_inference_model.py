@@ -174,7 +174,7 @@ def test_folded_backbones_compute_the_same(name, num_left):
     assert len(list(_norms(folded))) == num_left
     expected = backbone(images, training=False).numpy()
     # Random networks amplify rounding, each its own way: as much as they do for the last bits of
-    # the images is to be expected of a different order of multiplications, too.
+    # the images is to be expected also of a different order of multiplications.
     in_last_bits = backbone(np.nextafter(images, np.float32(2)), training=False)
     rounding = np.abs(in_last_bits - expected).max()
     assert rounding < 1e-3 * np.abs(expected).max()

@@ -9,12 +9,7 @@ import types
 
 import pytest
 
-from metrabs.training.callbacks import (
-    MetricsHistory,
-    SaveCheckpoints,
-    StopOnSignal,
-    read_history,
-)
+from metrabs.training.callbacks import MetricsHistory, SaveCheckpoints, StopOnSignal, read_history
 
 
 def test_history_drops_what_a_resumed_run_repeats(tmp_path: pathlib.Path) -> None:

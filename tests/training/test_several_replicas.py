@@ -1,4 +1,4 @@
-"""Training on two devices and by two workers, as programs of their own, beside one on one."""
+"""Training on two devices and by two workers, each a program, compared with one on one."""
 
 from __future__ import annotations
 
@@ -25,12 +25,7 @@ pytestmark = pytest.mark.slow  # each program starts TensorFlow
 _ROOT = pathlib.Path(__file__).parents[2]
 _TIMEOUT_S = 540
 # By weak perspective, since the full one is ill-conditioned for the poses of untrained networks.
-_SETTINGS = dict(
-    batch_size=4,
-    batch_size_2d=4,
-    training_steps=3,
-    weak_perspective_steps=1000,
-)
+_SETTINGS = dict(batch_size=4, batch_size_2d=4, training_steps=3, weak_perspective_steps=1000)
 # The 2D head's bias shifts whole heatmaps, so its gradient is nothing but rounding errors, which
 # Adam blows up.
 _HEAD_BIAS = -1

@@ -1,4 +1,4 @@
-"""Pictures of predictions beside the truth."""
+"""Images of predictions next to the truth."""
 
 from __future__ import annotations
 

@@ -239,13 +239,7 @@ def _training_stream(
     make_sampler = _original_sampler if config.data.released_order else BatchSampler
     sampler = make_sampler(examples, size, config.run.seed, dataset.samples_per_batch, stream)
     loader = ExampleLoader(
-        examples,
-        dataset.joint_info,
-        config.loading,
-        True,
-        dataset.name,
-        pools,
-        config.run.folders,
+        examples, dataset.joint_info, config.loading, True, dataset.name, pools, config.run.folders
     )
     return _TrainingStream(sampler, _encode(loader), slice(shard_index, None, num_shards))
 

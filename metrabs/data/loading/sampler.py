@@ -5,9 +5,9 @@ in constant time which examples a step uses, so training resumes at any step wit
 steps before it.
 
 Deviation: the original shuffles by generators that advance with every item, so it has to replay
-them to resume, and it tells an example's dataset from its path. Here an epoch's order follows from
-(seed, dataset, epoch), an example's random numbers from (seed, stream, item), and every example
-stores the name of its dataset.
+them to resume, and it infers the dataset of an example from its path. Here an epoch's order
+follows from (seed, dataset, epoch), an example's random numbers from (seed, stream, item), and
+every example stores the name of its dataset.
 """
 
 from __future__ import annotations

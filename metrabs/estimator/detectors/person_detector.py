@@ -8,11 +8,7 @@ import tensorflow as tf
 
 from metrabs.errors import UserError
 from metrabs.estimator.detectors import contract
-from metrabs.estimator.detectors.tiles import (
-    are_small_and_whole,
-    cut_tiles,
-    tile_size_and_starts,
-)
+from metrabs.estimator.detectors.tiles import are_small_and_whole, cut_tiles, tile_size_and_starts
 
 _NEVER = -1.0  # a score below all thresholds
 

@@ -183,10 +183,7 @@ def upsample_smoothly(features: tf.Tensor) -> tf.Tensor:
 
 
 def decode_people(
-    output: tf.Tensor,
-    stride: int,
-    anchors: tuple[tuple[int, int], ...],
-    xy_scale: float,
+    output: tf.Tensor, stride: int, anchors: tuple[tuple[int, int], ...], xy_scale: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Reads boxes and scores of persons off an output.
 

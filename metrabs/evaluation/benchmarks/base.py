@@ -110,10 +110,7 @@ class Benchmark(abc.ABC):
         """
 
     def combine(
-        self,
-        data_root: pathlib.Path,
-        parts: Sequence[tuple[str, Predictions]],
-        path: pathlib.Path,
+        self, data_root: pathlib.Path, parts: Sequence[tuple[str, Predictions]], path: pathlib.Path
     ) -> None:
         """Writes the predictions of all sequences in the original format: one .npz file."""
         with atomic_path(path) as temporary, open(temporary, "wb") as file:

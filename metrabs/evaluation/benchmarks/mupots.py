@@ -10,14 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from metrabs.datasets.mupots import (
-    FOLDER,
-    SEQUENCES,
-    Person,
-    camera_of,
-    image_path,
-    read_people,
-)
+from metrabs.datasets.mupots import FOLDER, SEQUENCES, Person, camera_of, image_path, read_people
 from metrabs.errors import UserError
 from metrabs.estimator.client import PredictionSettings
 from metrabs.evaluation.benchmarks.base import (

@@ -16,12 +16,7 @@ import tqdm
 from metrabs import resumable
 from metrabs.data.storage.images import read_image
 from metrabs.errors import UserError
-from metrabs.estimator.client import (
-    BatchCameras,
-    PredictionSettings,
-    Predictor,
-    same_size_batches,
-)
+from metrabs.estimator.client import BatchCameras, PredictionSettings, Predictor, same_size_batches
 from metrabs.evaluation.benchmarks.base import Benchmark, Frame, Predictions
 from metrabs.files import atomic_path
 

@@ -18,12 +18,7 @@ from metrabs.datasets.readers import read_pickle, reading
 from metrabs.errors import UserError
 from metrabs.estimator.client import PredictionSettings
 from metrabs.evaluation.benchmarks.association import scores_by_joints, scores_by_masks
-from metrabs.evaluation.benchmarks.base import (
-    ORIGINAL_SETTINGS,
-    Benchmark,
-    Frame,
-    Predictions,
-)
+from metrabs.evaluation.benchmarks.base import ORIGINAL_SETTINGS, Benchmark, Frame, Predictions
 from metrabs.evaluation.metrics import wacv_metrics
 from metrabs.evaluation.protocols import three_dpw as protocol
 from metrabs.evaluation.report import MetricGroup
@@ -78,10 +73,7 @@ class ThreeDpw(Benchmark):
         return [Frame(f"3dpw/imageFiles/{name}/{path}", camera) for path in paths]
 
     def combine(
-        self,
-        data_root: pathlib.Path,
-        parts: Sequence[tuple[str, Predictions]],
-        path: pathlib.Path,
+        self, data_root: pathlib.Path, parts: Sequence[tuple[str, Predictions]], path: pathlib.Path
     ) -> None:
         """Writes a pickle of tracks for each sequence, in the format of the benchmark.
 

@@ -3,11 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metrabs.data.augmentation.color_correction import (
-    brighten,
-    correct_colors,
-    white_balance,
-)
+from metrabs.data.augmentation.color_correction import brighten, correct_colors, white_balance
 from metrabs.data.traits import ColorCorrection
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)

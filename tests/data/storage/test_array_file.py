@@ -36,12 +36,7 @@ def craft(path, pickled):
     """Writes a file whose header, checksum and length are right and whose pickle is given."""
     length = -(-(array_file._HEADER.size + len(pickled)) // 64) * 64
     header = array_file._HEADER.pack(
-        array_file._MAGIC,
-        array_file.FORMAT_VERSION,
-        zlib.crc32(pickled),
-        len(pickled),
-        0,
-        length,
+        array_file._MAGIC, array_file.FORMAT_VERSION, zlib.crc32(pickled), len(pickled), 0, length
     )
     path.write_bytes((header + pickled).ljust(length, b"\0"))
 

@@ -26,12 +26,7 @@ def test_the_union_takes_the_most_confident_detection():
 
 
 @pytest.mark.parametrize(
-    "detections",
-    [
-        None,
-        np.zeros((0, 5)),
-        np.array([[200, 10, 20, 40, 0.9]]),
-    ],
+    "detections", [None, np.zeros((0, 5)), np.array([[200, 10, 20, 40, 0.9]])]
 )
 def test_without_a_detection_of_the_person_the_box_stays(detections):
     np.testing.assert_array_equal(union_with_best_detection(BOX, detections), BOX)

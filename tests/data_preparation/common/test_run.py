@@ -13,11 +13,7 @@ from data_preparation.common.setup import Setup
 from metrabs.data.storage.cache import open_cache
 from metrabs.data.storage.masks import decode_mask, encode_mask
 from metrabs.errors import UserError
-from tests.data_preparation.common.toy import (
-    Toy,
-    make_toy,
-    num_conversions,
-)
+from tests.data_preparation.common.toy import Toy, make_toy, num_conversions
 
 HERE = "tests.data_preparation.common.toy"
 

@@ -71,11 +71,7 @@ def test_views_are_all_combinations_in_order():
 
 
 @pytest.mark.parametrize(
-    "subjects",
-    [
-        {"train": (1, 2), "valid": (2,)},
-        {"train": (1, 1), "valid": ()},
-    ],
+    "subjects", [{"train": (1, 2), "valid": (2,)}, {"train": (1, 1), "valid": ()}]
 )
 def test_a_subject_in_two_splits_is_an_error(subjects):
     with pytest.raises(UserError, match="Toy: nothing can be in two splits.*'train': "):

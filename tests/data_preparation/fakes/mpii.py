@@ -66,9 +66,7 @@ def make_mpii(root: pathlib.Path) -> None:
 
 
 def write_annotations(
-    folder: pathlib.Path,
-    people: Mapping[str, Sequence[Rectangle]],
-    is_training: Sequence[int],
+    folder: pathlib.Path, people: Mapping[str, Sequence[Rectangle]], is_training: Sequence[int]
 ) -> None:
     """Writes the annotation file, given the people by image."""
     kinds = [("image", object), ("annorect", object), ("frame_sec", object), ("vididx", object)]

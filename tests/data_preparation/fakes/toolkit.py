@@ -153,7 +153,7 @@ def check_markers(
     """Asserts that the dots of the joints are where the example says.
 
     Args:
-        data_root: of the image paths.
+        data_root: Folder to which image paths are relative.
         example: as read from a cache file.
         marker_ids: [J] number of the dot of each joint.
         palette: the dots' colours in the crop, where a converter changes colours.

@@ -75,7 +75,7 @@ def test_bone_lengths_are_means_over_the_merged_examples(small5):
 def test_members_in_an_order_and_with_joints_of_their_own_are_merged_by_name(tmp_path):
     own = dataset_joint_info("humbi", merged_names=False)
     smpl = dataset_joint_info("surreal")
-    reversed_names = [*own.names, *smpl.names][::-1]  # SMPL joints, too, which merging drops
+    reversed_names = [*own.names, *smpl.names][::-1]  # also of SMPL joints, which merging drops
     joint_info = type(own)(reversed_names)
     coords = person("humbi", 0, joint_info)
     write_member(
