@@ -240,7 +240,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_examples_written(tmp_path):
     command = [sys.executable, "-c", WRITE_MUCH, str(tmp_path / "set.pkl")]
-    folder = pathlib.Path(__file__).parents[2]
+    folder = pathlib.Path(__file__).parents[3]
     grown = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder)
     size = (tmp_path / "set.pkl").stat().st_size
     assert 1024 * int(grown.stdout) < 60e6 and size > 250e6
