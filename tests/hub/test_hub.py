@@ -58,5 +58,5 @@ def test_damaged_model_is_named(file, damage, tmp_path):
     path.unlink()
     if damage != "missing":
         path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"junk" * 50)
-    with pytest.raises(UserError, match=r"model' (cannot be loaded|holds no saved_model.pb)"):
+    with pytest.raises(UserError, match=r"model' (cannot be loaded|has no saved_model.pb)"):
         hub.load_model(tmp_path / "model")
