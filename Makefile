@@ -52,7 +52,7 @@ format: $(VENV)/installed-lint
 	$(RUN) -m ruff check --fix .
 
 docs: $(VENV)/installed-docs
-	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict
+	DISABLE_MKDOCS_2_WARNING=true $(RUN) -m mkdocs build --quiet --strict
 
 venv: $(VENV)/installed-demo
 
